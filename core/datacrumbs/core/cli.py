@@ -1,0 +1,75 @@
+"""How every command starts and ends: one place that prints errors and chooses the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from datacrumbs.core.errors import DataCrumbsError, UsageError
+from datacrumbs.core.text import printable
+
+EXIT_INTERRUPTED = 130
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are reported like every other error of DataCrumbs."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(message, f"see '{self.prog} --help'")
+
+
+def parser(prog: str, description: str, example: str) -> ArgumentParser:
+    """An `ArgumentParser` whose help ends with an example.
+
+    Args:
+        prog: the command's public name.
+        description: one paragraph on what it does.
+        example: command lines that work as typed.
+    """
+    return ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="example:\n" + "\n".join(f"  {line}" for line in example.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def main(prog: str, run: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
+    """Runs a command and turns whatever it raises into one line on stderr and an exit code.
+
+    Args:
+        prog: the command's public name, the prefix of its messages.
+        run: the command: takes the arguments after the program's name, returns the exit code.
+        argv: the arguments; default: those of the process.
+
+    Returns:
+        The exit code: what `run` returned, the error's own code, or 130 after Ctrl-C.
+    """
+    try:
+        return run(sys.argv[1:] if argv is None else argv)
+    except DataCrumbsError as error:
+        report(prog, error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as in `datacrumbs_analyze … | head`: nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("DATACRUMBS_DEBUG"):
+            raise
+        unexpected = DataCrumbsError(
+            f"unexpected {type(error).__name__}: {error}",
+            "please report it with the output of the same command under DATACRUMBS_DEBUG=1",
+        )
+        report(prog, unexpected)
+        return unexpected.exit_code
+
+
+def report(prog: str, error: DataCrumbsError) -> None:
+    """Prints an error as one line on stderr; control characters in it are made visible."""
+    hint = f"; {error.hint}" if error.hint else ""
+    print(f"{prog}: error: {printable(error.message)}{printable(hint)} [{error.who}]", file=sys.stderr)

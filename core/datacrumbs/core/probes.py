@@ -1,0 +1,283 @@
+"""The resolved probes: what a signed file says, and all that the runtime needs to know.
+
+A `ProbeSet` is the end of the configurator's work and the start of the runtime's. Its JSON form is the `probes` member
+of the signed document (see envelope.py). A probe's index in `ProbeSet.probes` is its id: it is the cookie in the kernel
+and `fn` in every record.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from datacrumbs.core.errors import DataError
+
+FORMAT_VERSION: Final = 1
+MAX_PROBES: Final = 32_768
+MAX_FILES: Final = 1_024
+MAX_NAME: Final = 256
+"""Longest name of a function, category or argument, in characters."""
+MAX_ARGUMENTS: Final = 4
+"""Integers captured of one call; DC_MAX_ARGS in runtime/bpf/record.h."""
+MAX_PATHS: Final = 2
+"""Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
+
+Kind = Literal["syscall", "uprobe"]
+Mode = Literal["trace"]
+ArgumentType = Literal["i32", "u32", "i64", "u64", "hex"]
+ARGUMENT_TYPES: Final = ("i32", "u32", "i64", "u64", "hex")
+
+_BUILD_ID = re.compile(r"[0-9a-f]{2,128}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An integer argument to capture: `index` counts from 0; `hex` shows flags as "0x…"."""
+
+    name: str
+    index: int
+    type: ArgumentType
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """How a call names a file.
+
+    `descriptor`: the argument that is a descriptor; `path`: the argument that points to a path; `directory`: the
+    descriptor that a relative path starts at (none: the working directory). `-1` stands for "not so". With
+    `returned`, a successful call's return value is the descriptor (open), and `path` serves where it failed.
+    """
+
+    descriptor: int = -1
+    path: int = -1
+    directory: int = -1
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What is taken from one call besides its time: at most MAX_ARGUMENTS integers and MAX_PATHS files."""
+
+    arguments: tuple[Argument, ...] = ()
+    files: tuple[FileRef, ...] = ()
+    returns: bool = False
+    """Whether the return value means something (for system calls: always; errors become errno names)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syscall:
+    """Where a system call is: its name in the kernel and its number on the probed architecture."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Where a user function is: index into `ProbeSet.files`, file offset in bytes, and the symbol it came from."""
+
+    file: int
+    offset: int
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A file with probed functions; `build_id` is the GNU build id in lower-case hex.
+
+    A file that has none is bound by "sha256:" and the hash of its content.
+    """
+
+    path: str
+    build_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One function to probe: the name and category it has in the trace, where it is, and what to capture."""
+
+    name: str
+    category: str
+    kind: Kind
+    target: Syscall | Function
+    capture: Capture = Capture()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSet:
+    """All that one run probes."""
+
+    arch: str
+    """The machine as `uname -m` says it."""
+    probes: tuple[Probe, ...]
+    files: tuple[Binary, ...] = ()
+    mode: Mode = "trace"
+    min_duration_ns: int = 0
+    """Calls shorter than this are counted but not written."""
+    excluded: tuple[str, ...] = field(default=())
+    """What the configurator left out, one line of text each with the reason: the trace repeats them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The set as plain JSON values; `from_json` is its inverse."""
+        return {
+            "version": FORMAT_VERSION,
+            "arch": self.arch,
+            "mode": self.mode,
+            "min_duration_ns": self.min_duration_ns,
+            "files": [{"path": f.path, "build_id": f.build_id} for f in self.files],
+            "probes": [_probe_to_json(p) for p in self.probes],
+            "excluded": list(self.excluded),
+        }
+
+    @staticmethod
+    def from_json(value: object) -> ProbeSet:
+        """Reads the JSON form strictly: unknown members, wrong types and numbers out of range are refused.
+
+        Raises:
+            DataError: with the place in the document (`probes[3].number`) and what is wrong there.
+        """
+        top = _Members(value, "")
+        version = top.integer("version", 0, 2**31)
+        if version != FORMAT_VERSION:
+            raise DataError(
+                f"probes file has format version {version}, this DataCrumbs reads version {FORMAT_VERSION}",
+                "make it again with this version's datacrumbs_probe_configurator",
+            )
+        files = tuple(_file_from_json(item) for item in top.items("files", MAX_FILES))
+        probes = tuple(_probe_from_json(item, len(files)) for item in top.items("probes", MAX_PROBES))
+        if not probes:
+            raise DataError("probes file names no function", "widen the selection in the host YAML")
+        result = ProbeSet(
+            arch=top.text("arch"),
+            probes=probes,
+            files=files,
+            mode=top.choice("mode", ("trace",)),  # type: ignore[arg-type]
+            min_duration_ns=top.integer("min_duration_ns", 0, 2**62),
+            excluded=top.texts("excluded", MAX_PROBES, 4 * MAX_NAME),
+        )
+        top.finish()
+        return result
+
+
+def _probe_to_json(probe: Probe) -> dict[str, Any]:
+    value: dict[str, Any] = {"name": probe.name, "category": probe.category, "kind": probe.kind}
+    if isinstance(probe.target, Syscall):
+        value |= {"syscall": probe.target.name, "number": probe.target.number}
+    else:
+        value |= {"file": probe.target.file, "offset": probe.target.offset, "symbol": probe.target.symbol}
+    if probe.capture.arguments:
+        value["arguments"] = [{"name": a.name, "index": a.index, "type": a.type} for a in probe.capture.arguments]
+    if probe.capture.files:
+        value["names"] = [
+            {"descriptor": f.descriptor, "path": f.path, "directory": f.directory, "returned": f.returned}
+            for f in probe.capture.files
+        ]
+    if probe.capture.returns:
+        value["returns"] = True
+    return value
+
+
+def _probe_from_json(item: _Members, files: int) -> Probe:
+    kind: Kind = item.choice("kind", ("syscall", "uprobe"))  # type: ignore[assignment]
+    target: Syscall | Function
+    if kind == "syscall":
+        target = Syscall(item.text("syscall"), item.integer("number", 0, 1023))
+    else:
+        target = Function(
+            item.integer("file", 0, files - 1), item.integer("offset", 0, 2**62), item.text("symbol", 4 * MAX_NAME)
+        )
+    capture = Capture(
+        arguments=tuple(_argument_from_json(a) for a in item.items("arguments", MAX_ARGUMENTS, optional=True)),
+        files=tuple(_fileref_from_json(f) for f in item.items("names", MAX_PATHS, optional=True)),
+        returns=item.flag("returns", optional=True),
+    )
+    probe = Probe(item.text("name", 4 * MAX_NAME), item.text("category"), kind, target, capture)
+    item.finish()
+    return probe
+
+
+def _argument_from_json(item: _Members) -> Argument:
+    argument = Argument(item.text("name"), item.integer("index", 0, 5), item.choice("type", ARGUMENT_TYPES))  # type: ignore[arg-type]
+    item.finish()
+    return argument
+
+
+def _fileref_from_json(item: _Members) -> FileRef:
+    ref = FileRef(
+        item.integer("descriptor", -1, 5),
+        item.integer("path", -1, 5),
+        item.integer("directory", -1, 5),
+        item.flag("returned"),
+    )
+    item.finish()
+    return ref
+
+
+def _file_from_json(item: _Members) -> Binary:
+    path, build_id = item.text("path", 4096), item.text("build_id")
+    if not path.startswith("/") or "\0" in path:
+        raise DataError(f"probes file: {item.at('path')} is not an absolute path", "make the file again")
+    digest = build_id.removeprefix("sha256:")
+    if not _BUILD_ID.match(digest):
+        raise DataError(f"probes file: {item.at('build_id')} is not a build id", "make the file again")
+    item.finish()
+    return Binary(path, build_id)
+
+
+class _Members:
+    """A JSON object that is taken apart member by member; `finish` refuses what nobody asked for."""
+
+    def __init__(self, value: object, place: str) -> None:
+        if not isinstance(value, dict):
+            raise DataError(f"probes file: {place or 'the top level'} is not an object", "make the file again")
+        self._members = dict(value)
+        self._place = place
+
+    def at(self, name: str) -> str:
+        return f"{self._place}.{name}" if self._place else name
+
+    def _wrong(self, name: str, wanted: str) -> DataError:
+        return DataError(f"probes file: {self.at(name)} is not {wanted}", "make the file again")
+
+    def integer(self, name: str, least: int, most: int) -> int:
+        value = self._members.pop(name, None)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise self._wrong(name, f"a whole number from {least} to {most}")
+        return value
+
+    def text(self, name: str, most: int = MAX_NAME) -> str:
+        value = self._members.pop(name, None)
+        if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value:
+            raise self._wrong(name, f"a text of 1 to {most} characters")
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self._members.pop(name, None)
+        if not isinstance(value, str) or value not in choices:
+            raise self._wrong(name, "one of " + ", ".join(choices))
+        return value
+
+    def flag(self, name: str, *, optional: bool = False) -> bool:
+        value = self._members.pop(name, False if optional else None)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "true or false")
+        return value
+
+    def items(self, name: str, most: int, *, optional: bool = False) -> list[_Members]:
+        value = self._members.pop(name, [] if optional else None)
+        if not isinstance(value, list) or len(value) > most:
+            raise self._wrong(name, f"a list of at most {most} entries")
+        return [_Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
+
+    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
+        value = self._members.pop(name, None)
+        if not isinstance(value, list) or len(value) > most:
+            raise self._wrong(name, f"a list of at most {most} texts")
+        if not all(isinstance(item, str) and len(item) <= longest for item in value):
+            raise self._wrong(name, f"a list of texts of at most {longest} characters")
+        return tuple(value)
+
+    def finish(self) -> None:
+        for name in self._members:
+            raise DataError(f"probes file: {self.at(name)} is unknown", "make the file again with this version")
