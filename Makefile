@@ -1,0 +1,54 @@
+# DataCrumbs: what a developer or an administrator types. `make help` lists it.
+PREFIX ?= /usr/local
+DESTDIR ?=
+export PREFIX DESTDIR
+PYTHON_SOURCES := $(wildcard core configurator runtime client analysis tests scripts)
+C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help dependencies build install uninstall demo test bench fmt lint images clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## every command into .venv/bin of this checkout
+	@scripts/install-dependencies.sh build
+	@scripts/build.sh $(PREFIX)
+
+install: build ## commands, library, units and host YAMLs into PREFIX (/usr/local); DESTDIR is honoured
+	@scripts/install.sh
+
+uninstall: ## removes what install put there
+	@scripts/uninstall.sh
+
+demo: build ## (root) a trace of dd and of a Python program, from nothing to its summary
+	@scripts/demo.sh
+
+test: ## (root) installs what is missing, builds, lints and runs all tests
+	@scripts/install-dependencies.sh test
+	@scripts/build.sh $(PREFIX)
+	@$(MAKE) --no-print-directory lint
+	@scripts/test.sh
+
+bench: build ## (root) figures against their targets, and against other tools
+	@scripts/install-dependencies.sh test
+	@$(VENV)/python tests/bench/run.py
+
+fmt: build ## formats Python and C
+	@$(VENV)/ruff check --quiet --fix $(PYTHON_SOURCES) || true
+	@$(VENV)/ruff format --quiet $(PYTHON_SOURCES)
+	@$(VENV)/clang-format -i $(C_SOURCES)
+
+lint: build ## ruff, mypy --strict, clang-format
+	@$(VENV)/ruff check --quiet $(PYTHON_SOURCES)
+	@$(VENV)/ruff format --quiet --check $(PYTHON_SOURCES)
+	@$(VENV)/mypy
+	@$(VENV)/clang-format --dry-run -Werror $(C_SOURCES)
+
+images: build ## (root) makes the pictures in docs/images anew from a real trace
+	@scripts/images.sh
+
+clean: ## removes everything that was built
+	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
