@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * System calls, and who is followed.
+ *
+ * dc_sys_enter notes when a followed thread begins a selected call; dc_sys_exit sends the finished call. Every process
+ * on the node passes through both, so the way of a task without a tag is one look-up long. The markers arrive as
+ * system calls too, which is why following lives in this object: it is loaded in every run.
+ */
+#include "arch.h"
+#include "follow.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, DC_MAX_RUNS *DC_MAX_CALLS);
+  __type(key, __u32);
+  __type(value, struct dc_spec);
+} specs SEC(".maps");
+
+static __always_inline struct dc_spec *spec_of(const struct dc_task *tag, __u64 call) {
+  __u32 index = tag->run * DC_MAX_CALLS + call;
+  struct dc_spec *spec = call < DC_MAX_CALLS ? bpf_map_lookup_elem(&specs, &index) : NULL;
+  return spec && spec->flags & DC_SPEC_SELECTED ? spec : NULL;
+}
+
+static __noinline int heed_marker(struct task_struct *task, struct dc_task *tag, struct pt_regs *regs) {
+  struct call_args args;
+  read_args(regs, &args);
+  if (args.value[1] == DC_MARKER_START)
+    return start_following(task, args.value[2]);
+  struct dc_run *run = tag ? run_of(tag) : NULL;
+  if (!run || !belongs(task, run))
+    return 0;
+  if (args.value[1] == DC_MARKER_STOP)
+    return stop_following(task, tag);
+  if (args.value[1] == DC_MARKER_REGION)
+    return send_region(tag, (const void *)args.value[2], args.value[3]);
+  return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  if (call == DC_NR_PRCTL && first_arg(regs) == DC_MARKER && !is_foreign_call(task))
+    return heed_marker(task, tag, regs);
+  if (!tag)
+    return 0;
+  tag->start = 0;
+  struct dc_spec *spec = spec_of(tag, call);
+  struct dc_run *run = run_of(tag);
+  if (!spec || !run || !belongs(task, run) || is_foreign_call(task))
+    return 0;
+  tag->call = call;
+  tag->file = tag->file2 = 0;
+  /* Now, not at the end: close() leaves nothing to look at. */
+  if (spec->descriptor[0] != DC_NONE) {
+    struct call_args args;
+    read_args(regs, &args);
+    tag->file = meet_descriptor(tag, task, args.value[spec->descriptor[0] & 7]);
+    if (spec->descriptor[1] != DC_NONE)
+      tag->file2 = meet_descriptor(tag, task, args.value[spec->descriptor[1] & 7]);
+  }
+  tag->start = bpf_ktime_get_ns();
+  return 0;
+}
+
+/** The directory that a relative path starts at. */
+static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *task, __u8 directory,
+                                     const struct call_args *args) {
+  int descriptor = directory == DC_NONE ? DC_AT_FDCWD : (int)args->value[directory & 7];
+  return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
+}
+
+/** Sends a call with what does not fit into the short form: paths, a second file, more arguments. */
+static __noinline int send_extended(struct dc_task *tag, struct task_struct *task, struct dc_spec *spec,
+                                    struct dc_call *call, struct call_args *args) {
+  if (!tag || !spec || !call || !args)
+    return 0;
+  bool with_paths = !(call->head.flags & DC_UNFINISHED) && !(spec->flags & DC_SPEC_RETURNS_FILE && call->result >= 0);
+  __u64 file[DC_MAX_FILES] = {call->file, tag->file2};
+  for (int i = 0; i < DC_MAX_FILES; i++)
+    if (with_paths && spec->path[i] != DC_NONE)
+      file[i] = base_of(tag, task, spec->directory[i], args);
+  struct scratch *scratch = scratch_take();
+  if (!scratch)
+    return count_lost(tag->run, spec->fn);
+  struct dc_call_ext *record = (void *)scratch->bytes;
+  record->call = *call;
+  record->call.head.kind = DC_CALL_EXT;
+  record->call.file = file[0];
+  record->file2 = file[1];
+  for (int i = 2; i < DC_MAX_ARGS; i++)
+    record->args[i - 2] = args->value[spec->args[i] & 7];
+  __u64 used = 0;
+  for (int i = 0; i < DC_MAX_FILES; i++) {
+    record->path_size[i] = 0;
+    if (!with_paths || spec->path[i] == DC_NONE || used > DC_MAX_PATH)
+      continue;
+    const void *from = (const void *)args->value[spec->path[i] & 7];
+    long size = bpf_probe_read_user_str(record->paths + used, DC_MAX_PATH, from);
+    if (size <= 0)
+      continue;
+    record->call.head.flags |= i ? DC_HAS_PATH2 : DC_HAS_PATH;
+    record->path_size[i] = size - 1;
+    used += size - 1;
+  }
+  scratch_send(scratch, sizeof(*record) + used);
+  return 0;
+}
+
+static __always_inline void finish_call(struct dc_task *tag, struct task_struct *task, struct pt_regs *regs,
+                                        __s64 result, __u8 flags, __u64 now) {
+  struct dc_spec *spec = spec_of(tag, tag->call);
+  struct dc_run *run = run_of(tag);
+  __u64 duration = now - tag->start;
+  if (!spec || !run || !belongs(task, run))
+    return;
+  struct call_args args = {};
+  if (regs)
+    read_args(regs, &args);
+  struct dc_call call = {
+      .head = head_of(tag, DC_CALL, flags, spec->fn),
+      .start = tag->start,
+      .duration = duration,
+      .result = result,
+      .file = tag->file,
+      .args = {args.value[spec->args[0] & 7], args.value[spec->args[1] & 7]},
+  };
+  if (spec->flags & DC_SPEC_RETURNS_FILE && result >= 0)
+    call.file = meet_opened(tag, task, result);
+  if (duration < run->min_duration)
+    return;
+  if (spec->flags & DC_SPEC_EXTENDED)
+    send_extended(tag, task, spec, &call, &args);
+  else
+    send_call(&call);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(dc_sys_exit, struct pt_regs *regs, long result) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  if (!tag || !tag->start)
+    return 0;
+  finish_call(tag, task, regs, result, 0, bpf_ktime_get_ns());
+  tag->start = 0;
+  return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(dc_fork, struct task_struct *parent, struct task_struct *child) {
+  struct dc_task *tag = bpf_task_storage_get(&tasks, parent, 0, 0);
+  struct dc_run *run = tag ? run_of(tag) : NULL;
+  if (!run || !belongs(parent, run))
+    return 0;
+  struct dc_task *young = tag_task(child, tag->run, run);
+  if (!young)
+    return count_lost(tag->run, DC_LOST_OTHER);
+  if (young->tid == young->pid)
+    send_process(young, parent, child, DC_PROCESS_START, run->pid_level);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(dc_exec, struct task_struct *task) {
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_run *run = tag ? run_of(tag) : NULL;
+  if (!run)
+    return 0;
+  name_task(tag, task, run); /* a thread that executes a program takes over its leader's number */
+  if (belongs(task, run))
+    send_process(tag, task, task, DC_PROCESS_EXEC, run->pid_level);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(dc_exit, struct task_struct *task) {
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_run *run = tag ? run_of(tag) : NULL;
+  if (!run)
+    return 0;
+  if (tag->start)
+    finish_call(tag, task, NULL, 0, DC_UNFINISHED, bpf_ktime_get_ns());
+  if (!task->signal->live.counter)
+    send_process(tag, task, task, DC_PROCESS_END, run->pid_level);
+  bpf_task_storage_delete(&tasks, task);
+  return 0;
+}
+
+/** Tells the runtime how deep its own pid namespace is. */
+SEC("syscall")
+int dc_pid_level(void *context) {
+  return BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level);
+}

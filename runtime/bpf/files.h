@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * From a descriptor to a file key, and from a key to the file's absolute path, which is sent once.
+ */
+#ifndef DATACRUMBS_FILES_H
+#define DATACRUMBS_FILES_H
+
+#include "scratch.h"
+
+/* Lets programs follow untrusted kernel pointers with plain loads: kernel commit a35b9af4ec2c (6.2). */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/* The files that each run has met lately; the others are walked and sent again. */
+struct seen_key {
+  __u64 file;
+  __u64 run;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, DC_SEEN_FILES);
+  __type(key, struct seen_key);
+  __type(value, __u8);
+} seen SEC(".maps");
+
+static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor) {
+  struct file *file = NULL;
+  struct files_struct *files = task->files;
+  struct fdtable *table = files ? files->fdt : NULL;
+  if (!table || descriptor >= table->max_fds)
+    return NULL;
+  bpf_probe_read_kernel(&file, sizeof(file), table->fd + descriptor);
+  return file;
+}
+
+static __always_inline __u64 mix(__u64 inode, __u32 device, __u32 generation) {
+  __u64 key = inode * 0x9e3779b97f4a7c15ULL ^ ((__u64)device << 32 | generation);
+  key = (key ^ key >> 32) * 0xd6e8feb86659fd93ULL;
+  key ^= key >> 32;
+  return key ? key : 1;
+}
+
+static __always_inline __u64 key_of(struct inode *unsafe) {
+  if (bpf_rdonly_cast) {
+    const struct inode *inode = bpf_rdonly_cast(unsafe, bpf_core_type_id_kernel(struct inode));
+    return mix(inode->i_ino, inode->i_sb->s_dev, inode->i_generation);
+  }
+  return mix(BPF_CORE_READ(unsafe, i_ino), BPF_CORE_READ(unsafe, i_sb, s_dev), BPF_CORE_READ(unsafe, i_generation));
+}
+
+struct walk {
+  char *names;
+  struct mount *mount;
+  struct dentry *dentry;
+  __u32 size;
+  __u8 end; /* enum dc_file_flag */
+};
+
+/** One component of a path, or one step from the root of a mounted file system down to where it is mounted. */
+static long walk_step(__u32 index, struct walk *walk) {
+  struct mount *mount = walk->mount, *above = BPF_CORE_READ(mount, mnt_parent);
+  struct dentry *dentry = walk->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+  if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+    walk->end = above == mount ? DC_FILE_ROOTED : DC_FILE_TRUNCATED;
+    walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    walk->mount = above;
+    return walk->end == DC_FILE_ROOTED;
+  }
+  __u32 size = walk->size;
+  if (size >= DC_MAX_PATH)
+    return 1;
+  long length = bpf_probe_read_kernel_str(walk->names + size, DC_MAX_NAME, BPF_CORE_READ(dentry, d_name.name));
+  if (length <= 0)
+    return 1;
+  walk->size = size + length;
+  walk->end = parent == dentry ? DC_FILE_PSEUDO : DC_FILE_TRUNCATED;
+  walk->dentry = parent;
+  return walk->end == DC_FILE_PSEUDO;
+}
+
+/** Walks a path from its last component to the root and sends it under `key`. */
+static __always_inline bool send_path(const struct dc_task *tag, struct path *path, __u64 key) {
+  struct scratch *scratch = scratch_take();
+  if (!scratch)
+    return false;
+  struct dc_file *record = (void *)scratch->bytes;
+  struct vfsmount *mount = BPF_CORE_READ(path, mnt);
+  struct dentry *dentry = BPF_CORE_READ(path, dentry);
+  struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+  struct walk walk = {
+      .names = record->names,
+      .mount = (void *)mount - bpf_core_field_offset(struct mount, mnt),
+      .dentry = dentry,
+      .end = DC_FILE_TRUNCATED,
+  };
+  bpf_loop(DC_MAX_DEPTH, walk_step, &walk, 0);
+  __u32 size = walk.size;
+  if (size > DC_MAX_PATH + DC_MAX_NAME)
+    size = DC_MAX_PATH + DC_MAX_NAME;
+  record->head = head_of(tag, DC_FILE, walk.end, 0);
+  record->file = key;
+  record->inode = BPF_CORE_READ(inode, i_ino);
+  record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
+  record->size = size;
+  return scratch_send(scratch, sizeof(*record) + size);
+}
+
+/** The path under `key` is known from here on, unless the ring is full: then the next call tries again. */
+static __noinline int announce(struct dc_task *tag, struct path *path, __u64 key) {
+  struct seen_key seen_key = {.file = key};
+  __u8 one = 1;
+  if (!tag || !path)
+    return 0;
+  seen_key.run = tag->run;
+  if (send_path(tag, path, key)) {
+    bpf_map_update_elem(&seen, &seen_key, &one, BPF_ANY);
+    tag->known = key;
+  }
+  return 0;
+}
+
+/** The key of a path's file; makes sure that its path has been sent. */
+static __always_inline __u64 meet(struct dc_task *tag, struct path *path, struct inode *inode) {
+  if (!inode)
+    return 0;
+  __u64 key = key_of(inode);
+  if (key == tag->known)
+    return key;
+  struct seen_key seen_key = {.file = key, .run = tag->run};
+  if (bpf_map_lookup_elem(&seen, &seen_key))
+    tag->known = key;
+  else
+    announce(tag, path, key);
+  return key;
+}
+
+/** The key of a descriptor's file, 0 where the descriptor is not open. */
+static __always_inline __u64 meet_descriptor(struct dc_task *tag, struct task_struct *task, __u32 descriptor) {
+  struct file *file = file_of(task, descriptor);
+  if (!file)
+    return 0;
+  struct path *path = (void *)file + bpf_core_field_offset(struct file, f_path);
+  return meet(tag, path, BPF_CORE_READ(file, f_inode));
+}
+
+/** The same for a file that was opened just now: its path is sent in any case, for it may have been renamed. */
+static __always_inline __u64 meet_opened(struct dc_task *tag, struct task_struct *task, __u32 descriptor) {
+  struct file *file = file_of(task, descriptor);
+  struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
+  if (!inode)
+    return 0;
+  __u64 key = key_of(inode);
+  announce(tag, (void *)file + bpf_core_field_offset(struct file, f_path), key);
+  return key;
+}
+
+static __always_inline __u64 meet_directory(struct dc_task *tag, struct task_struct *task) {
+  struct path *path = (void *)task->fs + bpf_core_field_offset(struct fs_struct, pwd);
+  return task->fs ? meet(tag, path, BPF_CORE_READ(path, dentry, d_inode)) : 0;
+}
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Which threads belong to a run: tagging by marker, by fork, and what processes tell of themselves.
+ */
+#ifndef DATACRUMBS_FOLLOW_H
+#define DATACRUMBS_FOLLOW_H
+
+#include "files.h"
+
+#include <datacrumbs/marker.h>
+
+/* Open-coded task iterator: kernel commit c68a78ffe2cb (6.7). Without it a marker tags only the thread that made it. */
+struct bpf_iter_task {
+  __u64 opaque[3];
+} __attribute__((aligned(8)));
+
+#define DC_ITER_PROC_THREADS 2 /* BPF_TASK_ITER_PROC_THREADS */
+
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym __weak;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym __weak;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
+
+/** The number of a thread in the pid namespace at `level`, which is the runtime's own. */
+static __always_inline __u32 number_of(struct task_struct *task, __u32 level) {
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  __u32 number = 0;
+  if (BPF_CORE_READ(pid, level) < level)
+    return BPF_CORE_READ(task, pid);
+  bpf_probe_read_kernel(&number, sizeof(number),
+                        (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                            level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+static __always_inline void name_task(struct dc_task *tag, struct task_struct *task, const struct dc_run *run) {
+  tag->tid = number_of(task, run->pid_level);
+  tag->pid = number_of(BPF_CORE_READ(task, group_leader), run->pid_level);
+}
+
+static __always_inline struct dc_task *tag_task(struct task_struct *task, __u32 slot, const struct dc_run *run) {
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!tag)
+    return NULL;
+  tag->run = slot;
+  tag->start = 0;
+  tag->known = 0;
+  name_task(tag, task, run);
+  return tag;
+}
+
+/** Says who the process of `tag` is. The command line is read from the memory of the current process. */
+static __noinline int send_process(struct dc_task *tag, struct task_struct *task, struct task_struct *who, __u8 event,
+                                   __u32 level) {
+  if (!tag || !task || !who)
+    return 0;
+  __u64 cwd = event == DC_PROCESS_END ? 0 : meet_directory(tag, task);
+  struct scratch *scratch = scratch_take();
+  if (!scratch) {
+    count_lost(tag->run, DC_LOST_OTHER);
+    return 0;
+  }
+  struct dc_process *record = (void *)scratch->bytes;
+  struct mm_struct *memory = event == DC_PROCESS_END ? NULL : BPF_CORE_READ(task, mm);
+  __u64 from = 0, size = 0;
+  if (memory) {
+    from = BPF_CORE_READ(memory, arg_start);
+    size = BPF_CORE_READ(memory, arg_end) - from;
+  }
+  if (size > DC_MAX_COMMAND)
+    size = DC_MAX_COMMAND;
+  if (!size || bpf_probe_read_user(record->command, size, (const void *)from))
+    size = 0;
+  record->head = head_of(tag, DC_PROCESS, event, 0);
+  record->head.tid = record->head.pid;
+  record->time = bpf_ktime_get_ns();
+  record->parent = number_of(BPF_CORE_READ(who, group_leader, real_parent, group_leader), level);
+  int group_code = BPF_CORE_READ(who, signal, group_exit_code);
+  record->exit_code = group_code ? group_code : BPF_CORE_READ(who, exit_code);
+  record->cwd = cwd;
+  bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), &who->comm);
+  record->size = size;
+  scratch_send(scratch, sizeof(*record) + (size & 0xfff));
+  return 0;
+}
+
+/** The run that wants this process: the first that is ready, has the token and belongs to the same user. */
+static __always_inline struct dc_run *run_for(struct task_struct *task, __u64 token, __u32 *slot) {
+  for (__u32 i = 0; i < DC_MAX_RUNS; i++) {
+    *slot = i;
+    struct dc_run *run = bpf_map_lookup_elem(&runs, slot);
+    if (run && run->ready && (token == DC_TOKEN_ANY || token == run->token) && belongs(task, run))
+      return run;
+  }
+  return NULL;
+}
+
+/** DC_MARKER_START: tags all threads of the current process. */
+static __noinline int start_following(struct task_struct *task, __u64 token) {
+  __u32 slot;
+  struct dc_run *run = run_for(task, token, &slot);
+  if (!run)
+    return 0;
+  struct dc_task *tag = tag_task(task, slot, run);
+  if (!tag)
+    return 0;
+  send_process(tag, task, task, DC_PROCESS_START, run->pid_level);
+  if (!bpf_iter_task_new)
+    return 0;
+  struct bpf_iter_task threads;
+  struct task_struct *thread;
+  bpf_iter_task_new(&threads, task, DC_ITER_PROC_THREADS);
+  while ((thread = bpf_iter_task_next(&threads)))
+    if (thread != task && !bpf_task_storage_get(&tasks, thread, 0, 0))
+      tag_task(thread, slot, run);
+  bpf_iter_task_destroy(&threads);
+  return 0;
+}
+
+/** DC_MARKER_STOP: forgets all threads of the current process. */
+static __noinline int stop_following(struct task_struct *task, struct dc_task *tag) {
+  struct dc_run *run = tag ? run_of(tag) : NULL;
+  if (!run)
+    return 0;
+  send_process(tag, task, task, DC_PROCESS_END, run->pid_level);
+  if (bpf_iter_task_new) {
+    struct bpf_iter_task threads;
+    struct task_struct *thread;
+    bpf_iter_task_new(&threads, task, DC_ITER_PROC_THREADS);
+    while ((thread = bpf_iter_task_next(&threads)))
+      if (thread != task)
+        bpf_task_storage_delete(&tasks, thread);
+    bpf_iter_task_destroy(&threads);
+  }
+  bpf_task_storage_delete(&tasks, task);
+  return 0;
+}
+
+/** DC_MARKER_REGION: a region of the program's own naming. */
+static __noinline int send_region(struct dc_task *tag, const void *from, __u64 size) {
+  struct dc_marker_region region;
+  if (!tag || size <= sizeof(region) || size > DC_MARKER_REGION_MAX)
+    return 0;
+  if (bpf_probe_read_user(&region, sizeof(region), from))
+    return 0;
+  struct scratch *scratch = scratch_take();
+  if (!scratch) {
+    count_lost(tag->run, DC_LOST_OTHER);
+    return 0;
+  }
+  struct dc_region *record = (void *)scratch->bytes;
+  __u64 now = bpf_ktime_get_ns(), text = size - sizeof(region);
+  if (text > DC_MARKER_REGION_MAX || bpf_probe_read_user(record->text, text, from + sizeof(region)))
+    text = 0;
+  record->head = head_of(tag, DC_REGION, 0, 0);
+  record->start = region.start < now ? region.start : now;
+  record->duration = now - record->start;
+  record->size = text;
+  scratch_send(scratch, sizeof(*record) + text);
+  return 0;
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * User functions.
+ *
+ * dc_function_session serves both ends of a call: the kernel keeps eight bytes for each call in between, so nesting,
+ * recursion and longjmp need no bookkeeping here (kernel commit 99c8d4bb8e3c ff., 6.13). Older kernels use
+ * dc_function_enter and dc_function_return, which keep a stack of frames for each thread.
+ *
+ * A link's cookie holds the run slot (upper half) and the probe id.
+ */
+#include "maps.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+extern bool bpf_session_is_return(void) __ksym __weak;
+extern __u64 *bpf_session_cookie(void) __ksym __weak;
+
+/* Calls that were entered and that returned: the difference was left by longjmp, an exception or the thread's end. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1); /* the loader sets the number of probes */
+  __type(key, __u32);
+  __type(value, struct dc_function_count);
+} functions SEC(".maps");
+
+struct frame {
+  __u64 start;
+  __u64 sp;
+  __u32 fn;
+  __u32 unused;
+};
+
+struct frames {
+  __u32 depth;
+  __u32 unused;
+  struct frame frame[DC_MAX_FRAMES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct frames);
+} stacks SEC(".maps");
+
+/** The thread's tag if this probe's run follows it. */
+static __always_inline struct dc_task *tag_for(__u64 cookie, struct dc_run **run) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  if (!tag || tag->run != cookie >> 32)
+    return NULL;
+  *run = run_of(tag);
+  return *run && belongs(task, *run) ? tag : NULL;
+}
+
+static __always_inline struct dc_function_count *count_of(__u32 fn) {
+  return bpf_map_lookup_elem(&functions, &fn);
+}
+
+static __always_inline void count_entry(__u32 fn) {
+  struct dc_function_count *count = count_of(fn);
+  if (count)
+    __sync_fetch_and_add(&count->entered, 1);
+}
+
+static __always_inline void finish(const struct dc_task *tag, const struct dc_run *run, __u32 fn, __u64 start,
+                                   __u64 now) {
+  struct dc_function_count *count = count_of(fn);
+  if (count)
+    __sync_fetch_and_add(&count->returned, 1);
+  if (now - start < run->min_duration)
+    return;
+  struct dc_call call = {
+      .head = {.kind = DC_CALL, .fn = fn, .tid = tag->tid, .pid = tag->pid, .run = tag->run},
+      .start = start,
+      .duration = now - start,
+  };
+  send_call(&call);
+}
+
+SEC("uprobe/session")
+int dc_function_session(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
+  struct dc_run *run;
+  struct dc_task *tag = tag_for(cookie, &run);
+  if (!tag)
+    return 1; /* at entry: do not hook the return */
+  __u64 *start = bpf_session_cookie();
+  if (bpf_session_is_return()) {
+    finish(tag, run, cookie, *start, now);
+    return 0;
+  }
+  count_entry(cookie);
+  *start = bpf_ktime_get_ns();
+  return 0;
+}
+
+SEC("uprobe/enter")
+int dc_function_enter(struct pt_regs *regs) {
+  __u64 cookie = bpf_get_attach_cookie(regs), sp = PT_REGS_SP_CORE(regs);
+  struct dc_run *run;
+  if (!tag_for(cookie, &run))
+    return 0;
+  struct frames *frames =
+      bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!frames)
+    return 0;
+  count_entry(cookie);
+  /* A frame that is not above the new one on the stack was left without a return. */
+  __u32 depth = frames->depth;
+  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
+    if (frames->frame[(depth - 1) % DC_MAX_FRAMES].sp > sp)
+      break;
+    depth--;
+  }
+  if (depth < DC_MAX_FRAMES) {
+    frames->frame[depth] = (struct frame){.start = bpf_ktime_get_ns(), .sp = sp, .fn = cookie};
+    depth++;
+  }
+  frames->depth = depth;
+  return 0;
+}
+
+SEC("uprobe/return")
+int dc_function_return(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
+  /* The return has popped the return address. */
+  __u64 sp = PT_REGS_SP_CORE(regs) - sizeof(void *);
+  struct dc_run *run;
+  struct dc_task *tag = tag_for(cookie, &run);
+  struct frames *frames = tag ? bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, 0) : NULL;
+  if (!frames)
+    return 0;
+  __u32 depth = frames->depth;
+  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
+    depth--;
+    struct frame *frame = &frames->frame[depth % DC_MAX_FRAMES];
+    if (frame->sp != sp || frame->fn != (__u32)cookie)
+      continue;
+    frames->depth = depth;
+    finish(tag, run, cookie, frame->start, now);
+    return 0;
+  }
+  return 0;
+}

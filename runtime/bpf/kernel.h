@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The few kernel structures that the programs look into, with only the members they read.
+ *
+ * CO-RE relocates every access to the running kernel's layout, so no vmlinux.h and no kernel headers are needed to
+ * build, and one object serves all kernels. Names and nesting must be the kernel's own.
+ */
+#ifndef DATACRUMBS_KERNEL_H
+#define DATACRUMBS_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long r10, r9, r8, dx, si, di, sp;
+};
+struct thread_info {
+  __u32 status;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+  __u64 regs[31], sp, pc;
+};
+struct pt_regs {
+  union {
+    struct user_pt_regs user_regs;
+  };
+  __u64 orig_x0;
+};
+#else
+#error "this architecture is not supported yet: add its system call registers here and in syscalls.bpf.c"
+#endif
+
+struct qstr {
+  __u32 len;
+  const unsigned char *name;
+};
+
+struct super_block {
+  __u32 s_dev;
+  unsigned long s_magic;
+};
+
+struct inode {
+  struct super_block *i_sb;
+  unsigned long i_ino;
+  __u32 i_generation;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  struct path f_path;
+  struct inode *f_inode;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+};
+
+struct fs_struct {
+  struct path pwd;
+};
+
+typedef struct {
+  __u32 val;
+} kuid_t;
+
+struct cred {
+  kuid_t euid;
+};
+
+struct pid_namespace {
+  unsigned int level;
+};
+
+struct upid {
+  int nr;
+  struct pid_namespace *ns;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+};
+
+struct mm_struct {
+  unsigned long arg_start, arg_end;
+};
+
+struct task_struct {
+#if defined(__TARGET_ARCH_x86)
+  struct thread_info thread_info;
+#endif
+  int pid, tgid, exit_code;
+  char comm[16];
+  struct task_struct *real_parent, *group_leader;
+  struct signal_struct *signal;
+  struct files_struct *files;
+  struct fs_struct *fs;
+  struct mm_struct *mm;
+  struct pid *thread_pid;
+  const struct cred *cred;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What the BPF programs and the C core tell each other: the records in the ring, and the tables that the core fills.
+ *
+ * This header is the one definition of both; BPF, C and (through cffi) Python read it. All records begin with
+ * `struct dc_record` and are written and read on the same machine, so there is no question of byte order.
+ */
+#ifndef DATACRUMBS_RECORD_H
+#define DATACRUMBS_RECORD_H
+
+#include <linux/types.h>
+
+#define DC_MAX_RUNS 16       /* run slots that one set of programs can serve */
+#define DC_MAX_CALLS 512     /* system call numbers; x86_64 and arm64 end below 480 */
+#define DC_MAX_ARGS 4        /* integers captured of one call */
+#define DC_MAX_FILES 2       /* files that one call can name */
+#define DC_MAX_PATH 4096     /* PATH_MAX: bytes of one path, its NUL included */
+#define DC_MAX_DEPTH 128     /* components of a path that is walked; deeper ones keep their last DC_MAX_DEPTH */
+#define DC_MAX_NAME 256      /* NAME_MAX + 1 */
+#define DC_MAX_COMMAND 1024  /* bytes kept of a command line */
+#define DC_MAX_LOST 65536    /* functions that can have a loss counter of their own */
+#define DC_MAX_FRAMES 64     /* nested user functions of one thread; the kernel's own limit (uprobes.c) */
+#define DC_SEEN_FILES 16384  /* file names announced lately; others are announced again */
+
+/** Kinds of record. */
+enum dc_kind {
+  DC_CALL = 1,    /**< struct dc_call: a finished call */
+  DC_CALL_EXT,    /**< struct dc_call_ext: a call with a second file, more arguments or paths */
+  DC_FILE,        /**< struct dc_file: the path of a file, before the first call on it */
+  DC_PROCESS,     /**< struct dc_process: a process joined, changed its program, or ended */
+  DC_REGION,      /**< struct dc_region: a region that the program named itself */
+};
+
+/** Flags of a call record. */
+enum dc_call_flag {
+  DC_HAS_FILE = 1 << 0,    /**< `file` is set */
+  DC_HAS_FILE2 = 1 << 1,   /**< `file2` is set */
+  DC_HAS_PATH = 1 << 2,    /**< the first path follows; `file` is the directory that it starts at */
+  DC_HAS_PATH2 = 1 << 3,   /**< the second path follows; `file2` is the directory that it starts at */
+  DC_UNFINISHED = 1 << 4,  /**< the thread ended inside the call (exit_group, a fatal signal) */
+};
+
+struct dc_record {
+  __u8 kind;  /**< enum dc_kind */
+  __u8 flags; /**< by kind */
+  __u16 fn;   /**< probe id: its index in the ProbeSet */
+  __u32 tid;  /**< thread id as the runtime's pid namespace has it */
+  __u32 pid;  /**< process id, likewise */
+  __u32 run;  /**< run slot */
+};
+
+/** A finished call: 64 bytes, which is one cache line and what nearly all records are. */
+struct dc_call {
+  struct dc_record head;
+  __u64 start;    /**< CLOCK_MONOTONIC at entry, ns */
+  __u64 duration; /**< ns */
+  __s64 result;   /**< return value; -errno for a failed system call */
+  __u64 file;     /**< file key, see dc_file */
+  __u64 args[2];  /**< captured integers, in the order of the probe's `arguments` */
+};
+
+struct dc_call_ext {
+  struct dc_call call;
+  __u64 file2;
+  __u64 args[DC_MAX_ARGS - 2];
+  __u16 path_size[DC_MAX_FILES]; /**< bytes of each path, without NUL */
+  __u32 unused;
+  char paths[]; /**< the paths, one after the other */
+};
+
+/** How the walk of a path ended: the flags of a file record. */
+enum dc_file_flag {
+  DC_FILE_ROOTED,    /**< at the root: the path is absolute */
+  DC_FILE_PSEUDO,    /**< at a file that is on no mounted tree: a pipe, a socket, a memfd */
+  DC_FILE_TRUNCATED, /**< too deep: the upper components are missing */
+};
+
+/**
+ * The path of a file. A file key is a hash of its device, inode number and inode generation; it is announced when a
+ * run first meets it, and again by every open, since the path may have changed.
+ */
+struct dc_file {
+  struct dc_record head;
+  __u64 file;
+  __u64 inode;
+  __u32 magic; /**< superblock magic: tells pipes, sockets and the like (statfs(2)) */
+  __u16 size;  /**< bytes in `names` */
+  __u16 unused;
+  char names[]; /**< components, last one first, each ended by a NUL */
+};
+
+enum dc_process_flag {
+  DC_PROCESS_START = 1, /**< was tagged, or forked from a tagged process */
+  DC_PROCESS_EXEC,      /**< runs a new program */
+  DC_PROCESS_END,       /**< its last thread ended */
+};
+
+struct dc_process {
+  struct dc_record head; /**< flags: enum dc_process_flag */
+  __u64 time;            /**< CLOCK_MONOTONIC, ns */
+  __u32 parent;          /**< process id of the parent */
+  __s32 exit_code;       /**< as in wait(2); for DC_PROCESS_END */
+  __u64 cwd;             /**< file key of the working directory; 0 where it is not sent */
+  char comm[16];
+  __u32 size; /**< bytes in `command` */
+  char command[]; /**< arguments, each ended by a NUL */
+};
+
+struct dc_region {
+  struct dc_record head;
+  __u64 start;
+  __u64 duration;
+  __u32 size;
+  char text[]; /**< as in struct dc_marker_region */
+};
+
+/* ---- tables that the C core fills ---- */
+
+/** A run, behind its slot. Zero means "no run here". */
+struct dc_run {
+  __u64 token;        /**< FNV-1a of the run id */
+  __u64 min_duration; /**< ns; shorter calls are not sent */
+  __u32 uid;          /**< only processes with this effective user id are followed */
+  __u32 ready;        /**< 0 until every probe is attached: nothing is heeded before */
+  __u32 pid_level;    /**< depth of the runtime's pid namespace */
+  __u32 unused;
+};
+
+/** Values of dc_spec's argument indices. */
+#define DC_NONE 0xff
+
+/** What to capture of one call: one for each system call number and run. */
+struct dc_spec {
+  __u16 fn;
+  __u8 flags; /**< enum dc_spec_flag */
+  __u8 args[DC_MAX_ARGS];
+  __u8 descriptor[DC_MAX_FILES]; /**< index of the argument that is a descriptor */
+  __u8 path[DC_MAX_FILES];       /**< index of the argument that points to a path */
+  __u8 directory[DC_MAX_FILES];  /**< index of the argument with the path's directory; none: working directory */
+  __u8 unused[3];
+};
+
+enum dc_spec_flag {
+  DC_SPEC_SELECTED = 1 << 0,
+  DC_SPEC_RETURNS_FILE = 1 << 1, /**< a successful result is the descriptor of the file */
+  DC_SPEC_EXTENDED = 1 << 2,     /**< needs struct dc_call_ext: paths, a second file, over two arguments */
+};
+
+/** Key of the loss counters. */
+struct dc_lost_key {
+  __u32 run;
+  __u32 fn; /**< DC_LOST_OTHER for records that belong to no function */
+};
+
+#define DC_LOST_OTHER 0xffffffff
+
+/** Counters of one user function, one for each processor. */
+struct dc_function_count {
+  __u64 entered;
+  __u64 returned;
+};
+
+#endif
