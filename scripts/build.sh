@@ -52,6 +52,8 @@ if [ -e "$stamps/installed" ] && [ "$(cat "$stamps/installed")" = "$prefix" ] &&
   exit 0
 fi
 printf '%s\n' "$prefix" >"$stamps/installing"
-PATH="$venv/bin:$PATH" pip install --no-build-isolation --no-deps --force-reinstall \
+rm -rf build/dist
+PATH="$venv/bin:$PATH" pip wheel --no-build-isolation --no-deps --wheel-dir build/dist \
   --config-settings=build-dir=build/meson --config-settings=setup-args="-Dprefix=$prefix" .
+pip install --no-deps --no-index --force-reinstall build/dist/*.whl
 mv "$stamps/installing" "$stamps/installed"
