@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build install uninstall demo test bench fmt lint images clean
+.PHONY: help build install uninstall demo test bench fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ lint: build ## ruff, mypy --strict, clang-format
 	@$(VENV)/ruff format --quiet --check $(PYTHON_SOURCES)
 	@$(VENV)/mypy
 	@$(VENV)/clang-format --dry-run -Werror $(C_SOURCES)
+
+golden: build ## writes tests/golden/wheel.txt anew: read the difference before you commit it
+	@$(VENV)/python -c 'import runpy, pathlib; m = runpy.run_path("tests/unit/test_wheel.py"); \
+	  m["GOLDEN"].write_text("\n".join(m["listing"](next(pathlib.Path("build/dist").glob("*.whl")))) + "\n")'
 
 images: build ## (root) makes the pictures in docs/images anew from a real trace
 	@scripts/images.sh

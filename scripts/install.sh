@@ -30,14 +30,17 @@ mkdir -p build/install
 
 # It was made in another place than it will live in. -I: neither PYTHONPATH nor the current directory nor ~/.local
 # has a say in commands that root runs.
-rm -f "$staging"/bin/[Aa]ctivate*
+rm -f "$staging"/bin/[Aa]ctivate* "$staging"/lib/python3*/site-packages/datacrumbs-*.dist-info/direct_url.json
 sed -i '/^command/d' "$staging/pyvenv.cfg"
 find "$staging/bin" -type f -exec grep -lI '^#!.*python' {} + | xargs sed -i "1s|^#!.*|#!$private/bin/python -I|"
-"$staging/bin/python" -m compileall -q -s "$DESTDIR" -p / "$staging/lib" >/dev/null || true
+"$staging/bin/python" -m compileall -q -s "$staging" -p "$private" "$staging/lib" >/dev/null || true
 
 DESTDIR=$DESTDIR .venv/bin/meson install -C build/meson --no-rebuild --quiet --tags devel,systemd,config
 manifest=$staging/installed
-sed -n "s|^$DESTDIR/|/|p; /^#/d" build/meson/meson-logs/install-log.txt | sort -u >"$manifest"
+# meson's log names the folders that it made, too.
+sed -n "s|^$DESTDIR/|/|p" build/meson/meson-logs/install-log.txt | sort -u | while read -r file; do
+  [ -d "$DESTDIR$file" ] || echo "$file"
+done >"$manifest"
 
 link() { # link TARGET-BELOW-PRIVATE NAME-BELOW-PREFIX
   mkdir -p "$(dirname "$DESTDIR$PREFIX/$2")"

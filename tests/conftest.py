@@ -1,0 +1,71 @@
+"""What all tests share: the checkout, its installed commands, and which tests this machine can run.
+
+Tests use what `make build` installed into .venv, never the sources on a path, so that they see what a user gets.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def bin_dir() -> Path:
+    """Where the commands of the checkout are installed."""
+    return ROOT / ".venv" / "bin"
+
+
+def _missing_for_ebpf() -> str:
+    if os.geteuid() != 0:
+        return "not root: run sudo make test"
+    if not Path("/sys/kernel/btf/vmlinux").exists():
+        return "this kernel has no BTF (/sys/kernel/btf/vmlinux)"
+    if not Path("/sys/kernel/tracing/events").exists():
+        return "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing"
+    status = Path("/proc/self/status").read_text()
+    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16)
+    if not effective & 1 << 39:
+        return "no CAP_BPF: this container may not load BPF programs"
+    return ""
+
+
+def _missing_for_vm() -> str:
+    return "" if shutil.which("qemu-system-x86_64") else "no qemu-system-x86_64"
+
+
+def _missing_for_flux() -> str:
+    return "" if shutil.which("flux") else "no flux"
+
+
+_NEEDS = {"ebpf": _missing_for_ebpf, "vm": _missing_for_vm, "flux": _missing_for_flux}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what this machine cannot run, each with what is missing; pytest's summary (-ra) shows it."""
+    missing = {marker: find() for marker, find in _NEEDS.items()}
+    for item in items:
+        for marker, reason in missing.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))
+    # What needs only Python comes first: a mistake there shows in seconds. The order is otherwise as collected.
+    items.sort(key=lambda item: bool(item.get_closest_marker("ebpf") or item.get_closest_marker("vm")))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says loudly which kinds of tests did not run here."""
+    for marker, find in _NEEDS.items():
+        reason = find()
+        skipped = [r for r in terminalreporter.stats.get("skipped", []) if f"{marker}: " in str(r.longrepr)]
+        if reason and skipped:
+            terminalreporter.write_line(f"NOT RUN: {len(skipped)} {marker} tests: {reason}", yellow=True, bold=True)

@@ -1,0 +1,76 @@
+"""The shape that ARCHITECTURE.md promises holds: who imports whom, and where things are."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPONENTS = sorted(
+    path.parent.name for path in ROOT.glob("*/datacrumbs") if path.is_dir() and not path.parent.name.startswith(".")
+)
+SOURCES = sorted(path for c in COMPONENTS for path in (ROOT / c / "datacrumbs" / c).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The names of all modules that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_there_are_components() -> None:
+    assert {"core", "configurator", "runtime", "client", "analysis"} <= set(COMPONENTS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_only_its_own_component_and_core(path: Path) -> None:
+    """Arrows go to core and nowhere else; core itself points to nothing of ours."""
+    component = path.relative_to(ROOT).parts[0]
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "datacrumbs":
+            assert len(parts) > 1 and parts[1] in {component, "core"}, f"{component} imports {name}"
+
+
+def test_namespace_package_has_no_init() -> None:
+    """`datacrumbs` is a PEP 420 namespace: an __init__.py in one component would hide the others."""
+    assert not [path for path in ROOT.glob("*/datacrumbs/__init__.py") if not path.parts[-3].startswith(".")]
+
+
+def test_package_inits_hold_only_a_docstring() -> None:
+    for path in SOURCES:
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text()).body
+            assert all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in body), path
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_hold_one_idea(path: Path) -> None:
+    """Past 400 lines a second idea has moved in."""
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_begin_with_a_docstring(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), "say what the file is for"
+
+
+def test_every_folder_with_a_description_is_built() -> None:
+    """A component's meson.build that the top one does not name would never ship."""
+    named = (ROOT / "meson.build").read_text()
+    for path in ROOT.glob("*/meson.build"):
+        assert f"'{path.parent.name}'" in named, path
+
+
+def test_dependencies_are_bounded_below() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert all(">=" in dependency for dependency in project["dependencies"])
