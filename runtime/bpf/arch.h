@@ -7,6 +7,9 @@
 
 #include "kernel.h"
 
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
 #define DC_AT_FDCWD (-100) /* AT_FDCWD of openat(2) */
 
 /* An unused index, DC_NONE, masked to seven finds a zero. */
@@ -25,6 +28,10 @@ static __always_inline __u64 first_arg(const struct pt_regs *regs) {
   return regs->di;
 }
 
+static __always_inline __u64 stack_pointer(const struct pt_regs *regs) {
+  return BPF_CORE_READ(regs, sp);
+}
+
 /** 32-bit calls have numbers of their own: TS_COMPAT in arch/x86/include/asm/thread_info.h. */
 static __always_inline bool is_foreign_call(const struct task_struct *task) {
   return task->thread_info.status & 2;
@@ -40,6 +47,10 @@ static __always_inline void read_args(const struct pt_regs *regs, struct call_ar
 
 static __always_inline __u64 first_arg(const struct pt_regs *regs) {
   return regs->orig_x0;
+}
+
+static __always_inline __u64 stack_pointer(const struct pt_regs *regs) {
+  return BPF_CORE_READ(regs, user_regs.sp);
 }
 
 static __always_inline bool is_foreign_call(const struct task_struct *task) {

@@ -101,6 +101,7 @@ static __always_inline bool send_path(const struct dc_task *tag, struct path *pa
   record->file = key;
   record->inode = BPF_CORE_READ(inode, i_ino);
   record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
+  record->mode = BPF_CORE_READ(inode, i_mode);
   record->size = size;
   return scratch_send(scratch, sizeof(*record) + size);
 }

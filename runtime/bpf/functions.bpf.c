@@ -8,6 +8,7 @@
  *
  * A link's cookie holds the run slot (upper half) and the probe id.
  */
+#include "arch.h"
 #include "maps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -97,7 +98,7 @@ int dc_function_session(struct pt_regs *regs) {
 
 SEC("uprobe/enter")
 int dc_function_enter(struct pt_regs *regs) {
-  __u64 cookie = bpf_get_attach_cookie(regs), sp = PT_REGS_SP_CORE(regs);
+  __u64 cookie = bpf_get_attach_cookie(regs), sp = stack_pointer(regs);
   struct dc_run *run;
   if (!tag_for(cookie, &run))
     return 0;
@@ -125,7 +126,7 @@ SEC("uprobe/return")
 int dc_function_return(struct pt_regs *regs) {
   __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
   /* The return has popped the return address. */
-  __u64 sp = PT_REGS_SP_CORE(regs) - sizeof(void *);
+  __u64 sp = stack_pointer(regs) - sizeof(void *);
   struct dc_run *run;
   struct dc_task *tag = tag_for(cookie, &run);
   struct frames *frames = tag ? bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, 0) : NULL;

@@ -85,7 +85,7 @@ struct dc_file {
   __u64 inode;
   __u32 magic; /**< superblock magic: tells pipes, sockets and the like (statfs(2)) */
   __u16 size;  /**< bytes in `names` */
-  __u16 unused;
+  __u16 mode;  /**< as in stat(2): tells directories, whose paths others are relative to */
   char names[]; /**< components, last one first, each ended by a NUL */
 };
 

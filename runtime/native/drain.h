@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The thread that empties a run's ring into its trace. Lifecycle: create, start, (read stats), stop, destroy.
+ */
+#ifndef DATACRUMBS_DRAIN_H
+#define DATACRUMBS_DRAIN_H
+
+#include "encode.h"
+
+struct dc_drain_stats {
+  uint64_t captured;  /**< calls and regions taken from the ring */
+  uint64_t malformed; /**< records that made no sense */
+  uint64_t unnamed;   /**< calls on files beyond the limit of names */
+  struct dc_sink_stats sink;
+};
+
+struct dc_drain_options {
+  int trace;                       /**< descriptor of the trace, which passes to the drain; -1: keep nothing */
+  int ring;                        /**< descriptor of the ring buffer map */
+  const struct dc_format *formats; /**< one for each probe; the caller's until the drain is destroyed */
+  size_t format_count;
+  uint64_t epoch; /**< CLOCK_REALTIME minus CLOCK_MONOTONIC, ns */
+  uint64_t host;  /**< host hash */
+  size_t max_files;
+  bool nested; /**< whether calls can contain one another */
+};
+
+struct dc_drain;
+
+/** A drain that does not run yet; NULL with errno set when memory or the ring fails. */
+struct dc_drain *dc_drain_create(const struct dc_drain_options *options);
+
+/** Writes a line that the caller made, before dc_drain_start or after dc_drain_stop. */
+void dc_drain_write_line(struct dc_drain *drain, const char *line, size_t size);
+
+/** Starts the thread. Returns 0 or an errno. */
+int dc_drain_start(struct dc_drain *drain);
+
+/** Takes what is left in the ring and ends the thread. What feeds the ring must be detached by now. */
+void dc_drain_stop(struct dc_drain *drain);
+
+/** A snapshot, safe at any time; it is up to a second old. */
+void dc_drain_read_stats(struct dc_drain *drain, struct dc_drain_stats *stats);
+
+/** Ends the trace and frees all. */
+void dc_drain_destroy(struct dc_drain *drain);
+
+#endif

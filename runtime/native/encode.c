@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "encode.h"
+
+#include <datacrumbs/marker.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#define LINE_BYTES 1024 /* the fixed words and the numbers of a line */
+
+/* Results that never reach user space: include/linux/errno.h. */
+static const char *const restart_names[] = {
+    [0] = "ERESTARTSYS", [1] = "ERESTARTNOINTR", [2] = "ERESTARTNOHAND", [4] = "ERESTART_RESTARTBLOCK"};
+
+static const char *errno_name(int64_t error) {
+  if (error >= 512 && error - 512 < (int64_t)(sizeof(restart_names) / sizeof(*restart_names)))
+    return restart_names[error - 512];
+  return strerrorname_np((int)error);
+}
+
+/** Microseconds as every reader wants them: a child never begins before its parent or ends after it. */
+static void put_times(struct dc_text *line, const struct dc_encoder *encoder, uint64_t start, uint64_t duration) {
+  uint64_t from = encoder->epoch + start;
+  dc_text_literal(line, ",\"ts\":");
+  dc_text_unsigned(line, from / 1000);
+  dc_text_literal(line, ",\"dur\":");
+  dc_text_unsigned(line, (from + duration) / 1000 - from / 1000);
+}
+
+static void put_ids(struct dc_text *line, const struct dc_record *record) {
+  dc_text_unsigned(line, record->pid);
+  dc_text_literal(line, ",\"tid\":");
+  dc_text_unsigned(line, record->tid);
+}
+
+static void put_host(struct dc_text *line, const struct dc_encoder *encoder) {
+  dc_text_literal(line, ",\"args\":{\"hhash\":\"");
+  dc_text_hash(line, encoder->host);
+  dc_text_literal(line, "\"");
+}
+
+static void put_hash(struct dc_text *line, const char *name, size_t size, uint64_t hash) {
+  if (!hash)
+    return;
+  dc_text_bytes(line, name, size);
+  dc_text_hash(line, hash);
+  dc_text_literal(line, "\"");
+}
+
+static void put_argument(struct dc_text *line, uint8_t type, uint64_t value) {
+  switch (type) {
+  case DC_I32:
+    dc_text_signed(line, (int32_t)value);
+    return;
+  case DC_U32:
+    dc_text_unsigned(line, (uint32_t)value);
+    return;
+  case DC_I64:
+    dc_text_signed(line, (int64_t)value);
+    return;
+  case DC_U64:
+    dc_text_unsigned(line, value);
+    return;
+  case DC_HEX:
+    dc_text_literal(line, "\"0x");
+    dc_text_hex(line, value);
+    dc_text_literal(line, "\"");
+    return;
+  }
+}
+
+static void put_result(struct dc_text *line, const struct dc_call *call) {
+  if (call->head.flags & DC_UNFINISHED) {
+    dc_text_literal(line, ",\"unfinished\":1");
+    return;
+  }
+  dc_text_literal(line, ",\"ret\":");
+  dc_text_signed(line, call->result);
+  const char *error = call->result < 0 && call->result >= -4095 ? errno_name(-call->result) : NULL;
+  if (!error)
+    return;
+  dc_text_literal(line, ",\"errno\":\"");
+  dc_text_bytes(line, error, strlen(error));
+  dc_text_literal(line, "\"");
+}
+
+/** Names a path in the trace unless it is named already. Returns its hash. */
+static uint64_t name_path(struct dc_encoder *encoder, const struct dc_record *record, const struct dc_path *path) {
+  uint64_t hash = dc_path_hash(path);
+  if (!dc_names_first(&encoder->names, hash))
+    return hash;
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + path->size * DC_TEXT_ESCAPED);
+  if (!line)
+    return hash;
+  dc_text_literal(line, "{\"name\":\"FH\",\"cat\":\"dftracer\",\"ph\":\"M\",\"pid\":");
+  put_ids(line, record);
+  dc_text_literal(line, ",\"args\":{\"name\":\"");
+  dc_text_escaped(line, path->bytes, path->size);
+  dc_text_literal(line, "\",\"value\":\"");
+  dc_text_hash(line, hash);
+  dc_text_literal(line, "\"}}\n");
+  dc_sink_line_done(encoder->sink);
+  return hash;
+}
+
+static void encode_file(struct dc_encoder *encoder, const struct dc_file *file) {
+  struct dc_path path;
+  dc_path_of_file(&path, file);
+  dc_names_learn(&encoder->names, file, &path, name_path(encoder, &file->head, &path));
+}
+
+/** The hash of the path that a call was given, which may be relative to a directory. */
+static uint64_t given_path(struct dc_encoder *encoder, const struct dc_record *record, uint64_t directory,
+                           const char *bytes, size_t size) {
+  struct dc_path path = {0};
+  if (!size) /* AT_EMPTY_PATH: the directory's descriptor itself */
+    return directory ? dc_names_find(&encoder->names, directory) : 0;
+  if (bytes[0] != '/') {
+    const char *base = directory ? dc_names_directory(&encoder->names, directory) : NULL;
+    base = base ? base : "/...";
+    dc_path_append(&path, base, strlen(base));
+  }
+  dc_path_append(&path, bytes, size);
+  return name_path(encoder, record, &path);
+}
+
+struct call_files {
+  uint64_t hash[DC_MAX_FILES];
+};
+
+static void write_call(struct dc_encoder *encoder, const struct dc_call *call, const uint64_t *more,
+                       const struct call_files *files) {
+  const struct dc_format *format = &encoder->formats[call->head.fn];
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + 8192);
+  if (!line)
+    return;
+  dc_text_bytes(line, format->head, strlen(format->head));
+  put_ids(line, &call->head);
+  put_times(line, encoder, call->start, call->duration);
+  put_host(line, encoder);
+  put_hash(line, ",\"fhash\":\"", 10, files->hash[0]);
+  put_hash(line, ",\"fhash2\":\"", 11, files->hash[1]);
+  if (format->returns)
+    put_result(line, call);
+  for (int i = 0; i < DC_MAX_ARGS && format->arguments[i] && !(call->head.flags & DC_UNFINISHED); i++) {
+    if (i >= 2 && !more)
+      break;
+    dc_text_bytes(line, format->arguments[i], strlen(format->arguments[i]));
+    put_argument(line, format->types[i], i < 2 ? call->args[i] : more[i - 2]);
+  }
+  dc_text_bytes(line, format->extra, strlen(format->extra));
+  dc_text_literal(line, ",\"dur_ns\":");
+  dc_text_unsigned(line, call->duration);
+  dc_text_literal(line, "}}\n");
+  dc_sink_line_done(encoder->sink);
+  encoder->captured++;
+}
+
+static void encode_call(struct dc_encoder *encoder, const struct dc_call *call) {
+  struct call_files files = {{call->file ? dc_names_find(&encoder->names, call->file) : 0}};
+  write_call(encoder, call, NULL, &files);
+}
+
+static void encode_call_ext(struct dc_encoder *encoder, const struct dc_call_ext *ext) {
+  const struct dc_record *head = &ext->call.head;
+  const uint64_t keys[DC_MAX_FILES] = {ext->call.file, ext->file2};
+  const uint8_t flags[DC_MAX_FILES] = {DC_HAS_PATH, DC_HAS_PATH2};
+  struct call_files files = {0};
+  const char *path = ext->paths;
+  for (int i = 0; i < DC_MAX_FILES; i++) {
+    if (head->flags & flags[i])
+      files.hash[i] = given_path(encoder, head, keys[i], path, ext->path_size[i]);
+    else if (keys[i])
+      files.hash[i] = dc_names_find(&encoder->names, keys[i]);
+    path += ext->path_size[i];
+  }
+  const uint64_t more[DC_MAX_ARGS - 2] = {ext->args[0], ext->args[1]};
+  write_call(encoder, &ext->call, more, &files);
+}
+
+static void put_exit(struct dc_text *line, int code) {
+  if (WIFSIGNALED(code)) {
+    dc_text_literal(line, ",\"signal\":");
+    dc_text_unsigned(line, (uint64_t)WTERMSIG(code));
+  } else {
+    dc_text_literal(line, ",\"exit\":");
+    dc_text_unsigned(line, (uint64_t)WEXITSTATUS(code));
+  }
+}
+
+/** The arguments of a command line, with spaces between them. */
+static void put_command(struct dc_text *line, const struct dc_process *process) {
+  size_t size = process->size;
+  while (size && !process->command[size - 1])
+    size--;
+  dc_text_literal(line, ",\"cmd\":\"");
+  for (size_t from = 0; from < size;) {
+    size_t length = strnlen(process->command + from, size - from);
+    dc_text_escaped(line, process->command + from, length);
+    from += length + 1;
+    if (from <= size)
+      dc_text_literal(line, " ");
+  }
+  dc_text_literal(line, "\"");
+}
+
+static void put_comm(struct dc_text *line, const struct dc_process *process) {
+  dc_text_escaped(line, process->comm, strnlen(process->comm, sizeof(process->comm)));
+}
+
+static void name_process(struct dc_encoder *encoder, const struct dc_process *process) {
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES);
+  if (!line)
+    return;
+  dc_text_literal(line, "{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":");
+  put_ids(line, &process->head);
+  dc_text_literal(line, ",\"args\":{\"name\":\"");
+  put_comm(line, process);
+  dc_text_literal(line, "\"}}\n");
+  dc_sink_line_done(encoder->sink);
+}
+
+static void encode_process(struct dc_encoder *encoder, const struct dc_process *process) {
+  static const char *const names[] = {
+      [DC_PROCESS_START] = "start", [DC_PROCESS_EXEC] = "exec", [DC_PROCESS_END] = "end"};
+  bool end = process->head.flags == DC_PROCESS_END;
+  if (!end)
+    name_process(encoder, process);
+  uint64_t cwd = process->cwd ? dc_names_find(&encoder->names, process->cwd) : 0;
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + DC_MAX_COMMAND * DC_TEXT_ESCAPED);
+  if (!line)
+    return;
+  const char *name = names[process->head.flags];
+  dc_text_literal(line, "{\"name\":\"");
+  dc_text_bytes(line, name, strlen(name));
+  dc_text_literal(line, "\",\"cat\":\"dftracer\",\"ph\":\"X\",\"pid\":");
+  put_ids(line, &process->head);
+  put_times(line, encoder, process->time, 0);
+  put_host(line, encoder);
+  put_hash(line, ",\"cwd\":\"", 8, cwd);
+  dc_text_literal(line, ",\"ppid\":");
+  dc_text_unsigned(line, process->parent);
+  dc_text_literal(line, ",\"comm\":\"");
+  put_comm(line, process);
+  dc_text_literal(line, "\"");
+  if (end)
+    put_exit(line, process->exit_code);
+  else
+    put_command(line, process);
+  dc_text_literal(line, "}}\n");
+  dc_sink_line_done(encoder->sink);
+}
+
+/** The pairs of key and value after a region's name. */
+static void put_pairs(struct dc_text *line, const char *at, const char *end) {
+  while (at < end) {
+    size_t key = strnlen(at, (size_t)(end - at));
+    const char *value = at + key + 1;
+    if (value >= end || !key)
+      return;
+    size_t size = strnlen(value, (size_t)(end - value));
+    bool number = size && value[0] == 'n' && dc_text_is_number(value + 1, size - 1);
+    dc_text_literal(line, ",\"");
+    dc_text_escaped(line, at, key);
+    dc_text_bytes(line, number ? "\":" : "\":\"", number ? 2 : 3);
+    dc_text_escaped(line, value + 1, size ? size - 1 : 0);
+    dc_text_bytes(line, "\"", number ? 0 : 1);
+    at = value + size + 1;
+  }
+}
+
+static void encode_region(struct dc_encoder *encoder, const struct dc_region *region) {
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + DC_MARKER_REGION_MAX * (DC_TEXT_ESCAPED + 8));
+  if (!line)
+    return;
+  size_t name = strnlen(region->text, region->size);
+  dc_text_literal(line, "{\"name\":\"");
+  dc_text_escaped(line, region->text, name);
+  dc_text_literal(line, "\",\"cat\":\"region\",\"ph\":\"X\",\"pid\":");
+  put_ids(line, &region->head);
+  put_times(line, encoder, region->start, region->duration);
+  put_host(line, encoder);
+  put_pairs(line, region->text + name + 1, region->text + region->size);
+  dc_text_literal(line, ",\"dur_ns\":");
+  dc_text_unsigned(line, region->duration);
+  dc_text_literal(line, "}}\n");
+  dc_sink_line_done(encoder->sink);
+  encoder->captured++;
+}
+
+bool dc_record_span(const struct dc_record *record, uint64_t *start, uint64_t *end) {
+  if (record->kind != DC_CALL && record->kind != DC_CALL_EXT && record->kind != DC_REGION)
+    return false;
+  /* struct dc_region has the same two members in the same places */
+  const struct dc_call *call = (const struct dc_call *)record;
+  *start = call->start;
+  *end = call->start + call->duration;
+  return true;
+}
+
+/** Whether a record is as long as it says and what it refers to exists: a last guard before it is read. */
+static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *record, size_t size) {
+  switch (record->kind) {
+  case DC_CALL:
+    return size >= sizeof(struct dc_call) && record->fn < encoder->format_count;
+  case DC_CALL_EXT: {
+    const struct dc_call_ext *ext = (const void *)record;
+    return size >= sizeof(*ext) && record->fn < encoder->format_count &&
+           size - sizeof(*ext) >= (size_t)ext->path_size[0] + ext->path_size[1];
+  }
+  case DC_FILE:
+    return size >= sizeof(struct dc_file) && size - sizeof(struct dc_file) >= ((const struct dc_file *)record)->size;
+  case DC_PROCESS: {
+    const struct dc_process *process = (const void *)record;
+    return size >= sizeof(*process) && size - sizeof(*process) >= process->size &&
+           record->flags >= DC_PROCESS_START && record->flags <= DC_PROCESS_END;
+  }
+  case DC_REGION: {
+    const struct dc_region *region = (const void *)record;
+    return size >= sizeof(*region) && region->size && size - sizeof(*region) >= region->size;
+  }
+  default:
+    return false;
+  }
+}
+
+void dc_encode(struct dc_encoder *encoder, const struct dc_record *record, size_t size) {
+  if (size < sizeof(*record) || !is_sound(encoder, record, size)) {
+    encoder->malformed++;
+    return;
+  }
+  switch (record->kind) {
+  case DC_CALL:
+    encode_call(encoder, (const struct dc_call *)record);
+    return;
+  case DC_CALL_EXT:
+    encode_call_ext(encoder, (const struct dc_call_ext *)record);
+    return;
+  case DC_FILE:
+    encode_file(encoder, (const struct dc_file *)record);
+    return;
+  case DC_PROCESS:
+    encode_process(encoder, (const struct dc_process *)record);
+    return;
+  case DC_REGION:
+    encode_region(encoder, (const struct dc_region *)record);
+    return;
+  }
+}

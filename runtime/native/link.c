@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "link.h"
+
+#include <errno.h>
+#include <linux/types.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BPF_LINK_CREATE_COMMAND 28
+#define UPROBE_MULTI_RETURN 1
+
+/* union bpf_attr's part for BPF_LINK_CREATE with uprobe_multi, as include/uapi/linux/bpf.h has it since 6.6. */
+struct link_create {
+  __u32 prog_fd, target_fd, attach_type, flags;
+  struct {
+    __aligned_u64 path, offsets, ref_ctr_offsets, cookies;
+    __u32 cnt, flags, pid;
+  } uprobe_multi;
+};
+
+int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
+                      const unsigned long long *cookies, size_t count, bool returns) {
+  struct link_create attr;
+  memset(&attr, 0, sizeof(attr));
+  attr.prog_fd = (__u32)program;
+  attr.attach_type = type;
+  attr.uprobe_multi.path = (uintptr_t)path;
+  attr.uprobe_multi.offsets = (uintptr_t)offsets;
+  attr.uprobe_multi.cookies = (uintptr_t)cookies;
+  attr.uprobe_multi.cnt = (__u32)count;
+  attr.uprobe_multi.flags = returns ? UPROBE_MULTI_RETURN : 0;
+  long link = syscall(SYS_bpf, BPF_LINK_CREATE_COMMAND, &attr, sizeof(attr));
+  return link < 0 ? -errno : (int)link;
+}

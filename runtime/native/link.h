@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Links that attach one program to many functions of a file at once: uprobe_multi (kernel commit 89ae89f53d20, 6.6) and
+ * its sessions (6.13). Made with bpf(2) itself, so that an older libbpf will do.
+ */
+#ifndef DATACRUMBS_LINK_H
+#define DATACRUMBS_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Attach types of the kernel's enum bpf_attach_type. */
+#define DC_UPROBE_MULTI 48
+#define DC_UPROBE_SESSION 57
+
+/**
+ * Attaches `program` to `count` places of the file at `path`.
+ *
+ * offsets: file offsets in bytes; cookies: one for each; type: one of the attach types above, as the program was loaded
+ * with; returns: at the functions' returns instead of their entries (not for sessions).
+ * Returns a descriptor that detaches all when it is closed, or -errno.
+ */
+int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
+                      const unsigned long long *cookies, size_t count, bool returns);
+
+#endif
