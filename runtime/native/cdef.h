@@ -1,0 +1,117 @@
+/* What Python sees of the C core and of libbpf. The headers have the definitions; cffi checks these against them. */
+
+/* libbpf */
+struct bpf_object;
+struct bpf_map;
+struct bpf_program;
+struct bpf_link;
+struct bpf_object *bpf_object__open_file(const char *path, const void *options);
+int bpf_object__load(struct bpf_object *object);
+void bpf_object__close(struct bpf_object *object);
+struct bpf_map *bpf_object__next_map(const struct bpf_object *object, const struct bpf_map *map);
+const char *bpf_map__name(const struct bpf_map *map);
+int bpf_map__fd(const struct bpf_map *map);
+int bpf_map__reuse_fd(struct bpf_map *map, int fd);
+int bpf_map__set_max_entries(struct bpf_map *map, uint32_t entries);
+struct bpf_program *bpf_object__next_program(const struct bpf_object *object, struct bpf_program *program);
+const char *bpf_program__name(const struct bpf_program *program);
+int bpf_program__fd(const struct bpf_program *program);
+int bpf_program__set_autoload(struct bpf_program *program, bool autoload);
+int bpf_program__set_expected_attach_type(struct bpf_program *program, int type);
+struct bpf_link *bpf_program__attach(const struct bpf_program *program);
+int bpf_link__destroy(struct bpf_link *link);
+struct bpf_uprobe_opts {
+  size_t sz;
+  uint64_t bpf_cookie;
+  bool retprobe;
+  ...;
+};
+struct bpf_link *bpf_program__attach_uprobe_opts(const struct bpf_program *program, int pid, const char *path,
+                                                 size_t offset, const struct bpf_uprobe_opts *options);
+int bpf_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t entries,
+                   const void *options);
+int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags);
+int bpf_map_lookup_elem(int fd, const void *key, void *value);
+int bpf_map_get_next_key(int fd, const void *key, void *next);
+struct bpf_test_run_opts {
+  size_t sz;
+  uint32_t retval;
+  ...;
+};
+int bpf_prog_test_run_opts(int program, struct bpf_test_run_opts *options);
+int libbpf_num_possible_cpus(void);
+#define BPF_MAP_TYPE_RINGBUF ...
+
+/* record.h, marker.h */
+#define DC_MAX_CALLS ...
+#define DC_MAX_ARGS ...
+#define DC_MAX_FILES ...
+#define DC_NONE ...
+#define DC_LOST_OTHER ...
+#define DC_TOKEN_BASIS ...
+#define DC_TOKEN_PRIME ...
+#define DC_SPEC_SELECTED ...
+#define DC_SPEC_RETURNS_FILE ...
+#define DC_SPEC_EXTENDED ...
+struct dc_run {
+  uint64_t token;
+  uint64_t min_duration;
+  uint32_t uid, ready, pid_level;
+  ...;
+};
+struct dc_spec {
+  uint16_t fn;
+  uint8_t flags;
+  uint8_t args[...];
+  uint8_t descriptor[...];
+  uint8_t path[...];
+  uint8_t directory[...];
+  ...;
+};
+struct dc_lost_key {
+  uint32_t run, fn;
+};
+struct dc_function_count {
+  uint64_t entered, returned;
+};
+
+/* encode.h, drain.h */
+enum dc_argument_type { DC_I32, DC_U32, DC_I64, DC_U64, DC_HEX, ... };
+struct dc_format {
+  char *head;
+  char *extra;
+  char *arguments[...];
+  uint8_t types[...];
+  bool returns;
+};
+struct dc_sink_stats {
+  uint64_t lines_written, lines_unwritten, bytes_text, bytes_file;
+  int last_error;
+};
+struct dc_drain_stats {
+  uint64_t captured, malformed, unnamed;
+  struct dc_sink_stats sink;
+};
+struct dc_drain_options {
+  int trace, ring;
+  const struct dc_format *formats;
+  size_t format_count;
+  uint64_t epoch, host;
+  size_t max_files;
+  bool nested;
+};
+struct dc_drain;
+struct dc_drain *dc_drain_create(const struct dc_drain_options *options);
+void dc_drain_write_line(struct dc_drain *drain, const char *line, size_t size);
+int dc_drain_start(struct dc_drain *drain);
+void dc_drain_stop(struct dc_drain *drain);
+void dc_drain_read_stats(struct dc_drain *drain, struct dc_drain_stats *stats);
+void dc_drain_destroy(struct dc_drain *drain);
+
+/* link.h, log.h */
+#define DC_UPROBE_MULTI ...
+#define DC_UPROBE_SESSION ...
+int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
+                      const unsigned long long *cookies, size_t count, bool returns);
+void dc_log_capture(void);
+void dc_log_take(char *buffer, size_t size);
