@@ -1,0 +1,138 @@
+"""The C thread that turns a ring's records into a trace, seen from Python."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from datacrumbs.core import jsontext
+from datacrumbs.core.errors import InternalError
+from datacrumbs.core.probes import Probe, ProbeSet, Syscall
+from datacrumbs.runtime._native import ffi, lib
+
+_TYPES = {"i32": lib.DC_I32, "u32": lib.DC_U32, "i64": lib.DC_I64, "u64": lib.DC_U64, "hex": lib.DC_HEX}
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a drain has done so far."""
+
+    captured: int
+    """Calls and regions taken from the ring."""
+    malformed: int
+    unnamed: int
+    """Calls on files beyond `max_files`."""
+    lines_written: int
+    lines_unwritten: int
+    bytes_text: int
+    bytes_file: int
+    last_error: int
+    """errno of the last failed write; 0 where none failed."""
+
+
+def epoch_ns() -> int:
+    """CLOCK_REALTIME minus CLOCK_MONOTONIC in ns: the best of a few tries, since one may be interrupted in between."""
+    tries = []
+    for _ in range(5):
+        before = time.monotonic_ns()
+        real = time.time_ns()
+        after = time.monotonic_ns()
+        tries.append((after - before, real - (before + after) // 2))
+    return min(tries)[1]
+
+
+class Drain:
+    """Owns the trace's descriptor from the start; a context manager that ends the trace.
+
+    Args:
+        ring: descriptor of the ring buffer map.
+        trace: descriptor of the trace; it belongs to the drain, whatever happens.
+        probes: what the ids in the records mean.
+        host: host hash.
+        max_files: how many files' names to keep.
+        epoch: what to add to CLOCK_MONOTONIC, ns.
+    """
+
+    def __init__(self, ring: int, trace: int, probes: ProbeSet, host: int, max_files: int, epoch: int) -> None:
+        self._keep: list[Any] = []
+        formats = ffi.new("struct dc_format[]", [self._format(probe) for probe in probes.probes])
+        self._keep.append(formats)
+        options = ffi.new(
+            "struct dc_drain_options *",
+            {
+                "trace": trace,
+                "ring": ring,
+                "formats": formats,
+                "format_count": len(probes.probes),
+                "epoch": epoch,
+                "host": host,
+                "max_files": max_files,
+                "nested": any(not isinstance(probe.target, Syscall) for probe in probes.probes),
+            },
+        )
+        self._drain = lib.dc_drain_create(options)
+        if self._drain == ffi.NULL:
+            os.close(trace)
+            raise InternalError(f"cannot make the drain: {os.strerror(ffi.errno)}", "free some memory")
+
+    def __enter__(self) -> Drain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        lib.dc_drain_destroy(self._drain)
+
+    def write(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Writes lines of our own, before `start` or after `stop`."""
+        for line in lines:
+            text = jsontext.dump(line) + b"\n"
+            lib.dc_drain_write_line(self._drain, text, len(text))
+
+    def start(self) -> None:
+        """Starts the thread."""
+        error = lib.dc_drain_start(self._drain)
+        if error:
+            raise InternalError(f"cannot start a thread: {os.strerror(error)}", "raise the limit on processes")
+
+    def stop(self) -> None:
+        """Takes what is left in the ring and ends the thread."""
+        lib.dc_drain_stop(self._drain)
+
+    def stats(self) -> Stats:
+        """A snapshot."""
+        raw = ffi.new("struct dc_drain_stats *")
+        lib.dc_drain_read_stats(self._drain, raw)
+        sink = raw.sink
+        return Stats(
+            raw.captured,
+            raw.malformed,
+            raw.unnamed,
+            sink.lines_written,
+            sink.lines_unwritten,
+            sink.bytes_text,
+            sink.bytes_file,
+            sink.last_error,
+        )
+
+    def _format(self, probe: Probe) -> dict[str, Any]:
+        """The words around the numbers, made once."""
+        head = jsontext.dump({"name": probe.name, "cat": probe.category, "ph": "X"})[:-1] + b',"pid":'
+        system_call = isinstance(probe.target, Syscall)
+        extra = b""
+        if isinstance(probe.target, Syscall) and probe.target.name != probe.name:
+            extra = b"," + jsontext.dump({"syscall": probe.target.name})[1:-1]
+        names = [b"," + jsontext.dump(argument.name) + b":" for argument in probe.capture.arguments]
+        return {
+            "head": self._text(head),
+            "extra": self._text(extra),
+            "arguments": [self._text(name) for name in names] + [ffi.NULL] * (lib.DC_MAX_ARGS - len(names)),
+            "types": [_TYPES[argument.type] for argument in probe.capture.arguments],
+            "returns": system_call or probe.capture.returns,
+        }
+
+    def _text(self, text: bytes) -> Any:
+        buffer = ffi.new("char[]", text)
+        self._keep.append(buffer)
+        return buffer

@@ -1,0 +1,72 @@
+"""What this kernel can do, found by making a link and closing it: neither version numbers nor loads tell."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Final
+
+from datacrumbs.core.errors import KernelError
+from datacrumbs.runtime._native import ffi, lib
+from datacrumbs.runtime.plan import Features, FunctionLinks
+from datacrumbs.runtime.programs import Programs
+
+SESSION: Final = {"dc_function_session": lib.DC_UPROBE_SESSION}
+MULTI: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_return": lib.DC_UPROBE_MULTI}
+PERF: Final = {"dc_function_enter": 0, "dc_function_return": 0}
+PROGRAMS: Final[dict[FunctionLinks, dict[str, int]]] = {"session": SESSION, "multi": MULTI, "perf": PERF}
+"""The programs for user functions, by the kind of link, with the attach types that they are loaded with."""
+
+
+def find_features(wanted: FunctionLinks | None) -> Features:
+    """Tries the ways to attach user functions, best first.
+
+    Args:
+        wanted: use this way and no other.
+    """
+    ways: tuple[FunctionLinks, ...] = (wanted,) if wanted else ("session", "multi")
+    for way in ways:
+        if way == "perf" or _works(way):
+            return Features(way)
+    return Features(None if wanted else "perf")
+
+
+def _works(way: FunctionLinks) -> bool:
+    """Whether a link of this kind can be made, on a function that nobody calls: the C core's own `dc_link_functions`."""
+    try:
+        programs = Programs({"functions": PROGRAMS[way]}, {})
+    except KernelError:
+        return False
+    with programs:
+        path, offset = _own_function()
+        program = programs.program(next(iter(PROGRAMS[way])))
+        link = lib.dc_link_functions(
+            lib.bpf_program__fd(program),
+            PROGRAMS[way][next(iter(PROGRAMS[way]))],
+            os.fsencode(path),
+            ffi.new("unsigned long[]", [offset]),
+            ffi.new("unsigned long long[]", [0]),
+            1,
+            False,
+        )
+        if link < 0:
+            return False
+        os.close(link)
+        return True
+
+
+def _own_function() -> tuple[str, int]:
+    """A file and an offset in it that holds code: where this module's own native half is mapped."""
+    address = int(ffi.cast("uintptr_t", ffi.addressof(lib, "dc_link_functions")))
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            span, _, offset, _, _, *name = line.split(maxsplit=5)
+            first, last = (int(part, 16) for part in span.split("-"))
+            if first <= address < last:
+                return name[0].rstrip("\n"), address - first + int(offset, 16)
+    raise KernelError("cannot read /proc/self/maps", "mount /proc")
+
+
+def machine() -> str:
+    """This machine's architecture."""
+    return platform.machine()

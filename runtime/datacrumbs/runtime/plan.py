@@ -1,0 +1,129 @@
+"""Which program goes where: pure, so that `--dry-run` prints exactly what a run would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from datacrumbs.core.errors import KernelError
+from datacrumbs.core.probes import Function, ProbeSet, Syscall
+
+FunctionLinks = Literal["session", "multi", "perf"]
+"""How user functions are attached: uprobe sessions, pairs of uprobe_multi links, or one perf event for each end."""
+MAX_PERF_FUNCTIONS: Final = 64
+"""Perf uprobes detach in about 0.1 s each, and the process cannot be killed meanwhile."""
+ENDBR_BYTES: Final = 4
+"""Size of `endbr64`/`endbr32`. The kernel single-steps it at a probe, and emulates the `push` that follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What this kernel was seen to do; see features.py."""
+
+    function_links: FunctionLinks | None
+    """The best way to attach user functions; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was found in a probed file when it was opened for this run."""
+
+    descriptor: int
+    """An open descriptor of the very file that was inspected; -1 where it cannot be used."""
+    problem: str = ""
+    """Why it cannot be used."""
+    endbr_offsets: frozenset[int] = field(default=frozenset())
+    """The probed offsets at which the first instruction is an `endbr`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionGroup:
+    """The functions of one file, attached together: `offsets` in bytes and probe ids side by side."""
+
+    path: str
+    descriptor: int
+    offsets: tuple[int, ...]
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A probe that will not be attached, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachPlan:
+    """All that a run attaches."""
+
+    syscalls: tuple[int, ...]
+    """Ids of the probes on system calls."""
+    groups: tuple[FunctionGroup, ...]
+    links: FunctionLinks | None
+    refused: tuple[Refused, ...]
+
+    @property
+    def attached(self) -> int:
+        """How many probes will be attached."""
+        return len(self.syscalls) + sum(len(group.ids) for group in self.groups)
+
+
+def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], machine: str) -> AttachPlan:
+    """Plans a run.
+
+    Args:
+        probes: the verified probes.
+        features: what the kernel can do.
+        files: one for each of `probes.files`.
+        machine: this machine's architecture as `uname -m` has it.
+
+    Raises:
+        KernelError: the probes are for another architecture, or nothing is left to attach.
+    """
+    if probes.arch != machine:
+        raise KernelError(
+            f"the probes file is for {probes.arch}, this machine is {machine}",
+            "make it on a machine like this one",
+            who="user",
+        )
+    syscalls = tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Syscall))
+    functions = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Function)}
+    reasons = {i: _problem(target, features, files, len(functions)) for i, target in functions.items()}
+    usable = {i: target for i, target in functions.items() if not reasons[i]}
+    plan = AttachPlan(
+        syscalls=syscalls,
+        groups=tuple(_groups(probes, usable, files)),
+        links=features.function_links if usable else None,
+        refused=tuple(Refused(probes.probes[i].name, reason) for i, reason in reasons.items() if reason),
+    )
+    if not plan.attached:
+        reason = plan.refused[0].reason
+        raise KernelError(f"none of the {len(functions)} probes can be attached: {reason}", "see the host YAML")
+    return plan
+
+
+def _problem(target: Function, features: Features, files: Sequence[Inspected], functions: int) -> str:
+    if files[target.file].problem:
+        return files[target.file].problem
+    if features.function_links is None:
+        return "this kernel has no uprobes"
+    if features.function_links == "perf" and functions > MAX_PERF_FUNCTIONS:
+        return f"this kernel has no uprobe_multi (Linux 6.6), and without it at most {MAX_PERF_FUNCTIONS} functions"
+    return ""
+
+
+def _groups(
+    probes: ProbeSet, usable: Mapping[int, Function], files: Sequence[Inspected]
+) -> list[FunctionGroup]:
+    groups = []
+    for index, binary in enumerate(probes.files):
+        targets = {i: target.offset for i, target in usable.items() if target.file == index}
+        if not targets:
+            continue
+        ends = files[index].endbr_offsets
+        offsets = tuple(offset + (ENDBR_BYTES if offset in ends else 0) for offset in targets.values())
+        groups.append(FunctionGroup(binary.path, files[index].descriptor, offsets, tuple(targets)))
+    return groups

@@ -1,0 +1,1 @@
+"""One file for each mechanism. A provider attaches its part of the plan and returns what detaches it."""
