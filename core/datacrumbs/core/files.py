@@ -109,6 +109,27 @@ def read_regular(
         return read_bounded(fd, most, path, error=error)
 
 
+def make_folder(folder: Path, mode: int) -> None:
+    """Makes a folder, and those above it, unless it exists.
+
+    Args:
+        folder: which one.
+        mode: its permissions, exactly (the umask does not matter); those of an existing one stay as they are.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    if folder.is_dir():
+        return
+    try:
+        folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            folder.chmod(mode)
+    except OSError as error:
+        raise OutputError(f"cannot make {folder}: {error.strerror}", "make it by hand", who="administrator") from error
+
+
 def write_atomically(path: str | Path, data: bytes, *, mode: int = 0o644, overwrite: bool = True) -> None:
     """Writes a file so that its name shows the old content or the new, never a part, even after a power cut.
 

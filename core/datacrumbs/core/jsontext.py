@@ -16,7 +16,7 @@ _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(data: bytes, name: str, *, most_bytes: int) -> Any:
+def parse(data: bytes, name: str, *, most_bytes: int, most_values: int = MAX_VALUES) -> Any:
     """Parses JSON whose size, depth and number of values are checked first.
 
     Duplicate members, NaN and texts that are no Unicode are refused: two readers could see two documents in them.
@@ -25,6 +25,7 @@ def parse(data: bytes, name: str, *, most_bytes: int) -> Any:
         data: the text.
         name: what it is, for messages.
         most_bytes: the limit on its length.
+        most_values: the limit on its values.
 
     Raises:
         DataError: it is not such JSON.
@@ -32,8 +33,8 @@ def parse(data: bytes, name: str, *, most_bytes: int) -> Any:
     if len(data) > most_bytes:
         raise DataError(f"{name} is larger than {most_bytes} bytes")
     bare = _STRING.sub(b"", data)
-    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
-        raise DataError(f"{name} holds more than {MAX_VALUES} values")
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > most_values:
+        raise DataError(f"{name} holds more than {most_values} values")
     _check_depth(bare.translate(None, _NOT_BRACKETS), name)
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)

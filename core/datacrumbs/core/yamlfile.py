@@ -186,6 +186,12 @@ class Node:
             raise self.wrong(f"a text of 1 to {most} characters is wanted here")
         return value
 
+    def written(self, most: int = MAX_TEXT) -> str:
+        """What stands in the file, be it read as text, number or word; for values with a form of their own."""
+        if not isinstance(self._node, yaml.ScalarNode) or self.is_empty():
+            raise self._expected("a text")
+        return str(self._node.value)[:most]
+
     def texts(self, most: int = MAX_NODES) -> tuple[str, ...]:
         """A list of texts; a lone text stands for a list of one."""
         return tuple(item.text() for item in self.items(most)) if self.is_list() else (self.text(),)

@@ -1,0 +1,55 @@
+"""What a machine has to probe, as the sources report it: the material that `resolve` selects from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from datacrumbs.core.probes import Binary
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCalls:
+    """The system calls of a machine."""
+
+    numbers: Mapping[str, int]
+    """By the names that the manual uses: `stat`, not the kernel's `newstat`."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about where they came from, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name of a user function."""
+
+    symbol: str
+    """As in the symbol table, without its version."""
+    shown: str
+    """As people write it: C++ names demangled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A user function: a place in a file with all its names, the best one first."""
+
+    offset: int
+    """In the file, in bytes."""
+    names: tuple[Name, ...]
+    indirect: bool = False
+    """An IFUNC: what stands there is not the function but what chooses it when the program starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of one binary, in the order of their offsets."""
+
+    binary: Binary
+    functions: tuple[Code, ...]
+    unwinds: bool = False
+    """Whether its functions take part in C++ exceptions; see unsafe.py."""
+    notes: tuple[str, ...] = ()
+
+
+Found = SystemCalls | Functions
+Material = Mapping[int, Found]
+"""What was found for each entry, by the entry's place in the spec."""

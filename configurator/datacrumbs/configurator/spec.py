@@ -1,0 +1,165 @@
+"""The host YAML: which functions a user wants to see. docs/host-yaml.md describes it for users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from datacrumbs.configurator.pattern import Pattern
+from datacrumbs.core.probes import MAX_NAME, Mode
+from datacrumbs.core.yamlfile import Mapping, Node, suggestion
+from datacrumbs.core.yamlfile import parse as parse_yaml
+
+MAX_ENTRIES: Final = 1_000
+MAX_EXCLUDES: Final = 1_000
+
+TYPES: Final[MappingType[str, tuple[str, ...]]] = {
+    "syscalls": ("kernel", "header", "ksym"),
+    "uprobe": ("binary",),
+    "kprobe": ("ksym", "header"),
+    "usdt": ("usdt",),
+    "custom": ("custom",),
+}
+"""The kinds of entry and where each may take its names from; the first is meant where `type` is missing."""
+
+_TOP: Final = ("capture_probes", "mode", "min_duration")
+_CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets")
+_LATER: Final = (
+    "binary_path",
+    "provider",
+    "enable_explorer",
+    "function_arguments",
+    "probes",
+    "process_header",
+    "start_event_id",
+    "event_type",
+)
+"""Keys of probes that are still to come: they load, so that files written for them can be kept as they are."""
+
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|us|ms|s)\Z")
+_UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_LONGEST: Final = 3_600 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One wish: functions of one source that fit a pattern."""
+
+    name: str
+    place: str
+    """`file:line:column` in the host YAML."""
+    probe: str
+    """A key of TYPES."""
+    type: str
+    category: str
+    file: str
+    """Header, program or library, or a bare library name such as libc.so.6; may be empty."""
+    pattern: Pattern
+    exclude: tuple[Pattern, ...]
+    include_offsets: bool
+
+    def selects(self, *forms: str) -> bool:
+        """Whether a function is wanted that goes by these names."""
+        return any(map(self.pattern.fits, forms)) and not self.excludes(*forms)
+
+    def excludes(self, *forms: str) -> bool:
+        """Whether `exclude` names it: by a pattern, or literally, as suits C++ names with their brackets."""
+        return any(pattern.text == form or pattern.fits(form) for pattern in self.exclude for form in forms)
+
+    def __str__(self) -> str:
+        return f"'{self.name}' ({self.place})"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A host YAML, checked but not yet compared with this machine."""
+
+    entries: tuple[Entry, ...]
+    mode: Mode = "trace"
+    min_duration_ns: int = 0
+
+
+def parse(data: bytes, name: str) -> Spec:
+    """Reads a host YAML.
+
+    Args:
+        data: its text, placeholders filled in.
+        name: the file's name for messages.
+
+    Raises:
+        DataError: with file, line and column of the first mistake.
+    """
+    top = parse_yaml(data, name).mapping(_TOP)
+    mode, shortest = top.get("mode"), top.get("min_duration")
+    entries = [_entry(node.mapping((*_CHOOSING, *_LATER))) for node in top.require("capture_probes").items(MAX_ENTRIES)]
+    if not entries:
+        raise top.require("capture_probes").wrong("the list is empty", "add an entry")
+    if mode:
+        mode.choice(("trace",))
+    return Spec(tuple(entries), "trace", _duration(shortest) if shortest else 0)
+
+
+def _entry(members: Mapping) -> Entry:
+    name = members.require("name").text(MAX_NAME)
+    probe = members.require("probe").choice(tuple(TYPES))
+    kind, file, regex = members.get("type"), members.get("file"), members.get("regex")
+    category, offsets = members.get("category"), members.get("include_offsets")
+    return Entry(
+        name=name,
+        place=members.node.place,
+        probe=probe,
+        type=_type(kind, probe) if kind else TYPES[probe][0],
+        category=category.text(MAX_NAME) if category else name,
+        file=_file(members, probe, file),
+        pattern=_pattern(regex) if regex else Pattern(".*"),
+        exclude=_excludes(members),
+        include_offsets=offsets.flag() if offsets else False,
+    )
+
+
+def _type(node: Node, probe: str) -> str:
+    kind = node.text()
+    if kind not in TYPES[probe]:
+        wanted = " or ".join(TYPES[probe])
+        raise node.wrong(
+            f"probe: {probe} takes its names from type: {wanted}, not {kind}", suggestion(kind, TYPES[probe])
+        )
+    return kind
+
+
+def _file(members: Mapping, probe: str, node: Node | None) -> str:
+    if node is None:
+        if probe == "uprobe":
+            raise members.node.wrong("'file' is missing", "name the program or library whose functions are meant")
+        return ""
+    file = node.text()
+    if "/" in file and not Path(file).is_absolute():
+        raise node.wrong(f"'{file}' is not an absolute path", "begin it with /, or give a bare name such as libc.so.6")
+    return file
+
+
+def _pattern(node: Node) -> Pattern:
+    try:
+        return Pattern(node.text())
+    except ValueError as error:
+        raise node.wrong(str(error), "see 'Patterns' in docs/host-yaml.md") from error
+
+
+def _excludes(members: Mapping) -> tuple[Pattern, ...]:
+    node = members.get("exclude")
+    if node is None:
+        return ()
+    return tuple(_pattern(item) for item in (node.items(MAX_EXCLUDES) if node.is_list() else [node]))
+
+
+def _duration(node: Node) -> int:
+    """A time such as `10us` in nanoseconds; a bare 0 is one too."""
+    match = _DURATION.match("0ns" if node.written() == "0" else node.written())
+    nanoseconds = Fraction(match[1]) * _UNITS[match[2]] if match else Fraction(-1)
+    if nanoseconds.denominator != 1 or not 0 <= nanoseconds <= _LONGEST:
+        raise node.wrong("a time up to one hour is wanted here", "write it as 500ns, 10us, 1.5ms or 2s")
+    return int(nanoseconds)
