@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pwd
@@ -33,7 +34,8 @@ EXAMINATION: Final = 20.0
 _CREDENTIALS: Final = struct.Struct("=iII")
 _SO_PEERGROUPS: Final = 59
 """include/uapi/asm-generic/socket.h; Linux 4.13, not in Python's socket module."""
-_MAX_GROUPS: Final = 65_536
+_MOST_GROUPS: Final = 1024 // 4
+"""Python's getsockopt returns at most 1,024 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,21 @@ def credentials(peer: socket.socket) -> tuple[int, int, int]:
 def caller_of(peer: socket.socket) -> Caller:
     """Whoever connected, with the groups that they had then and the name that belongs to their uid."""
     _, uid, gid = credentials(peer)
-    groups = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MAX_GROUPS)
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
         user = str(uid)
-    return Caller(uid, gid, frozenset(struct.unpack(f"={len(groups) // 4}I", groups)), user)
+    return Caller(uid, gid, _groups_of(peer, user, gid), user)
+
+
+def _groups_of(peer: socket.socket, user: str, gid: int) -> frozenset[int]:
+    try:
+        data = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+    except OSError as error:
+        if error.errno != errno.ERANGE:
+            raise
+        return frozenset(os.getgrouplist(user, gid))  # more than fit: what the user database says
+    return frozenset(struct.unpack(f"={len(data) // 4}I", data))
 
 
 def converse(peer: socket.socket, config: Config, limits: Limits, turns: int) -> None:
