@@ -24,18 +24,12 @@ static __always_inline void read_args(const struct pt_regs *regs, struct call_ar
   *args = (struct call_args){{regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9}};
 }
 
-static __always_inline __u64 first_arg(const struct pt_regs *regs) {
-  return regs->di;
-}
+static __always_inline __u64 first_arg(const struct pt_regs *regs) { return regs->di; }
 
-static __always_inline __u64 stack_pointer(const struct pt_regs *regs) {
-  return BPF_CORE_READ(regs, sp);
-}
+static __always_inline __u64 stack_pointer(const struct pt_regs *regs) { return BPF_CORE_READ(regs, sp); }
 
 /** 32-bit calls have numbers of their own: TS_COMPAT in arch/x86/include/asm/thread_info.h. */
-static __always_inline bool is_foreign_call(const struct task_struct *task) {
-  return task->thread_info.status & 2;
-}
+static __always_inline bool is_foreign_call(const struct task_struct *task) { return task->thread_info.status & 2; }
 
 #elif defined(__TARGET_ARCH_arm64)
 #define DC_NR_PRCTL 167
@@ -45,17 +39,11 @@ static __always_inline void read_args(const struct pt_regs *regs, struct call_ar
   *args = (struct call_args){{regs->orig_x0, r[1], r[2], r[3], r[4], r[5]}};
 }
 
-static __always_inline __u64 first_arg(const struct pt_regs *regs) {
-  return regs->orig_x0;
-}
+static __always_inline __u64 first_arg(const struct pt_regs *regs) { return regs->orig_x0; }
 
-static __always_inline __u64 stack_pointer(const struct pt_regs *regs) {
-  return BPF_CORE_READ(regs, user_regs.sp);
-}
+static __always_inline __u64 stack_pointer(const struct pt_regs *regs) { return BPF_CORE_READ(regs, user_regs.sp); }
 
-static __always_inline bool is_foreign_call(const struct task_struct *task) {
-  return false;
-}
+static __always_inline bool is_foreign_call(const struct task_struct *task) { return false; }
 #endif
 
 #endif

@@ -191,6 +191,4 @@ int BPF_PROG(dc_exit, struct task_struct *task) {
 
 /** Tells the runtime how deep its own pid namespace is. */
 SEC("syscall")
-int dc_pid_level(void *context) {
-  return BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level);
-}
+int dc_pid_level(void *context) { return BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level); }

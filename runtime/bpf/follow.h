@@ -100,7 +100,10 @@ static __noinline int start_following(struct task_struct *task, __u64 token) {
   struct dc_run *run = run_for(task, token, &slot);
   if (!run)
     return 0;
-  struct dc_task *tag = tag_task(task, slot, run);
+  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  if (tag && tag->run == slot)
+    return 0; /* the library's constructor, in a program that datacrumbs_wrap has tagged */
+  tag = tag_task(task, slot, run);
   if (!tag)
     return 0;
   send_process(tag, task, task, DC_PROCESS_START, run->pid_level);

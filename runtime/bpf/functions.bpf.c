@@ -3,8 +3,11 @@
  * User functions.
  *
  * dc_function_session serves both ends of a call: the kernel keeps eight bytes for each call in between, so nesting,
- * recursion and longjmp need no bookkeeping here (kernel commit 99c8d4bb8e3c ff., 6.13). Older kernels use
- * dc_function_enter and dc_function_return, which keep a stack of frames for each thread.
+ * recursion and longjmp need no bookkeeping here (uprobe sessions, 6.13). Older kernels use dc_function_enter and
+ * dc_function_return, which keep a stack of frames for each thread.
+ *
+ * A return probe replaces the return address on the stack, and C++ exceptions cannot pass it: the program aborts. Where
+ * they could, dc_function_leave sits on the function's own `ret` instructions instead.
  *
  * A link's cookie holds the run slot (upper half) and the probe id.
  */
@@ -54,9 +57,7 @@ static __always_inline struct dc_task *tag_for(__u64 cookie, struct dc_run **run
   return *run && belongs(task, *run) ? tag : NULL;
 }
 
-static __always_inline struct dc_function_count *count_of(__u32 fn) {
-  return bpf_map_lookup_elem(&functions, &fn);
-}
+static __always_inline struct dc_function_count *count_of(__u32 fn) { return bpf_map_lookup_elem(&functions, &fn); }
 
 static __always_inline void count_entry(__u32 fn) {
   struct dc_function_count *count = count_of(fn);
@@ -102,8 +103,7 @@ int dc_function_enter(struct pt_regs *regs) {
   struct dc_run *run;
   if (!tag_for(cookie, &run))
     return 0;
-  struct frames *frames =
-      bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct frames *frames = bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!frames)
     return 0;
   count_entry(cookie);
@@ -122,11 +122,9 @@ int dc_function_enter(struct pt_regs *regs) {
   return 0;
 }
 
-SEC("uprobe/return")
-int dc_function_return(struct pt_regs *regs) {
-  __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
-  /* The return has popped the return address. */
-  __u64 sp = stack_pointer(regs) - sizeof(void *);
+/** Finishes the call whose frame began at `sp`; frames below it were left without a return. */
+static __always_inline int leave(struct pt_regs *regs, __u64 sp, __u64 now) {
+  __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
   struct dc_task *tag = tag_for(cookie, &run);
   struct frames *frames = tag ? bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, 0) : NULL;
@@ -143,4 +141,16 @@ int dc_function_return(struct pt_regs *regs) {
     return 0;
   }
   return 0;
+}
+
+SEC("uprobe/return")
+int dc_function_return(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns();
+  return leave(regs, stack_pointer(regs) - sizeof(void *), now); /* the return has popped the return address */
+}
+
+SEC("uprobe/leave")
+int dc_function_leave(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns();
+  return leave(regs, stack_pointer(regs), now);
 }

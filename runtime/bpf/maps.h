@@ -2,7 +2,8 @@
 /**
  * The tables that all programs share, and how records get into the ring.
  *
- * Every object declares the same maps; the loader creates them once, with the first object, and hands them to the others.
+ * Every object declares the same maps; the loader creates them once, with the first object, and hands them to the
+ * others.
  */
 #ifndef DATACRUMBS_MAPS_H
 #define DATACRUMBS_MAPS_H

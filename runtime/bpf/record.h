@@ -10,34 +10,34 @@
 
 #include <linux/types.h>
 
-#define DC_MAX_RUNS 16       /* run slots that one set of programs can serve */
-#define DC_MAX_CALLS 512     /* system call numbers; x86_64 and arm64 end below 480 */
-#define DC_MAX_ARGS 4        /* integers captured of one call */
-#define DC_MAX_FILES 2       /* files that one call can name */
-#define DC_MAX_PATH 4096     /* PATH_MAX: bytes of one path, its NUL included */
-#define DC_MAX_DEPTH 128     /* components of a path that is walked; deeper ones keep their last DC_MAX_DEPTH */
-#define DC_MAX_NAME 256      /* NAME_MAX + 1 */
-#define DC_MAX_COMMAND 1024  /* bytes kept of a command line */
-#define DC_MAX_LOST 65536    /* functions that can have a loss counter of their own */
-#define DC_MAX_FRAMES 64     /* nested user functions of one thread; the kernel's own limit (uprobes.c) */
-#define DC_SEEN_FILES 16384  /* file names announced lately; others are announced again */
+#define DC_MAX_RUNS 16      /* run slots that one set of programs can serve */
+#define DC_MAX_CALLS 512    /* system call numbers; x86_64 and arm64 end below 480 */
+#define DC_MAX_ARGS 4       /* integers captured of one call */
+#define DC_MAX_FILES 2      /* files that one call can name */
+#define DC_MAX_PATH 4096    /* PATH_MAX: bytes of one path, its NUL included */
+#define DC_MAX_DEPTH 128    /* components of a path that is walked; deeper ones keep their last DC_MAX_DEPTH */
+#define DC_MAX_NAME 256     /* NAME_MAX + 1 */
+#define DC_MAX_COMMAND 1024 /* bytes kept of a command line */
+#define DC_MAX_LOST 65536   /* functions that can have a loss counter of their own */
+#define DC_MAX_FRAMES 64    /* nested user functions of one thread; the kernel's own limit (uprobes.c) */
+#define DC_SEEN_FILES 16384 /* file names announced lately; others are announced again */
 
 /** Kinds of record. */
 enum dc_kind {
-  DC_CALL = 1,    /**< struct dc_call: a finished call */
-  DC_CALL_EXT,    /**< struct dc_call_ext: a call with a second file, more arguments or paths */
-  DC_FILE,        /**< struct dc_file: the path of a file, before the first call on it */
-  DC_PROCESS,     /**< struct dc_process: a process joined, changed its program, or ended */
-  DC_REGION,      /**< struct dc_region: a region that the program named itself */
+  DC_CALL = 1, /**< struct dc_call: a finished call */
+  DC_CALL_EXT, /**< struct dc_call_ext: a call with a second file, more arguments or paths */
+  DC_FILE,     /**< struct dc_file: the path of a file, before the first call on it */
+  DC_PROCESS,  /**< struct dc_process: a process joined, changed its program, or ended */
+  DC_REGION,   /**< struct dc_region: a region that the program named itself */
 };
 
 /** Flags of a call record. */
 enum dc_call_flag {
-  DC_HAS_FILE = 1 << 0,    /**< `file` is set */
-  DC_HAS_FILE2 = 1 << 1,   /**< `file2` is set */
-  DC_HAS_PATH = 1 << 2,    /**< the first path follows; `file` is the directory that it starts at */
-  DC_HAS_PATH2 = 1 << 3,   /**< the second path follows; `file2` is the directory that it starts at */
-  DC_UNFINISHED = 1 << 4,  /**< the thread ended inside the call (exit_group, a fatal signal) */
+  DC_HAS_FILE = 1 << 0,   /**< `file` is set */
+  DC_HAS_FILE2 = 1 << 1,  /**< `file2` is set */
+  DC_HAS_PATH = 1 << 2,   /**< the first path follows; `file` is the directory that it starts at */
+  DC_HAS_PATH2 = 1 << 3,  /**< the second path follows; `file2` is the directory that it starts at */
+  DC_UNFINISHED = 1 << 4, /**< the thread ended inside the call (exit_group, a fatal signal) */
 };
 
 struct dc_record {
@@ -83,9 +83,9 @@ struct dc_file {
   struct dc_record head;
   __u64 file;
   __u64 inode;
-  __u32 magic; /**< superblock magic: tells pipes, sockets and the like (statfs(2)) */
-  __u16 size;  /**< bytes in `names` */
-  __u16 mode;  /**< as in stat(2): tells directories, whose paths others are relative to */
+  __u32 magic;  /**< superblock magic: tells pipes, sockets and the like (statfs(2)) */
+  __u16 size;   /**< bytes in `names` */
+  __u16 mode;   /**< as in stat(2): tells directories, whose paths others are relative to */
   char names[]; /**< components, last one first, each ended by a NUL */
 };
 
@@ -102,7 +102,7 @@ struct dc_process {
   __s32 exit_code;       /**< as in wait(2); for DC_PROCESS_END */
   __u64 cwd;             /**< file key of the working directory; 0 where it is not sent */
   char comm[16];
-  __u32 size; /**< bytes in `command` */
+  __u32 size;     /**< bytes in `command` */
   char command[]; /**< arguments, each ended by a NUL */
 };
 

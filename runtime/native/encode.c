@@ -311,8 +311,8 @@ static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *r
     return size >= sizeof(struct dc_file) && size - sizeof(struct dc_file) >= ((const struct dc_file *)record)->size;
   case DC_PROCESS: {
     const struct dc_process *process = (const void *)record;
-    return size >= sizeof(*process) && size - sizeof(*process) >= process->size &&
-           record->flags >= DC_PROCESS_START && record->flags <= DC_PROCESS_END;
+    return size >= sizeof(*process) && size - sizeof(*process) >= process->size && record->flags >= DC_PROCESS_START &&
+           record->flags <= DC_PROCESS_END;
   }
   case DC_REGION: {
     const struct dc_region *region = (const void *)record;

@@ -13,22 +13,22 @@ enum dc_argument_type { DC_I32, DC_U32, DC_I64, DC_U64, DC_HEX };
 
 /** What the trace says of one probe; the texts are JSON already. */
 struct dc_format {
-  char *head;                      /**< `{"name":"read","cat":"POSIX","ph":"X","pid":` */
-  char *extra;                     /**< more members of args: `,"syscall":"openat"`, or "" */
-  char *arguments[DC_MAX_ARGS];    /**< `,"count":`; NULL: none */
-  uint8_t types[DC_MAX_ARGS];      /**< enum dc_argument_type */
-  bool returns;                    /**< the result means something; a system call's errors are errno names */
+  char *head;                   /**< `{"name":"read","cat":"POSIX","ph":"X","pid":` */
+  char *extra;                  /**< more members of args: `,"syscall":"openat"`, or "" */
+  char *arguments[DC_MAX_ARGS]; /**< `,"count":`; NULL: none */
+  uint8_t types[DC_MAX_ARGS];   /**< enum dc_argument_type */
+  bool returns;                 /**< the result means something; a system call's errors are errno names */
 };
 
 struct dc_encoder {
   const struct dc_format *formats; /**< by probe id */
   size_t format_count;
-  uint64_t epoch;                  /**< CLOCK_REALTIME minus CLOCK_MONOTONIC, ns */
-  uint64_t host;                   /**< host hash */
+  uint64_t epoch; /**< CLOCK_REALTIME minus CLOCK_MONOTONIC, ns */
+  uint64_t host;  /**< host hash */
   struct dc_sink *sink;
   struct dc_names names;
-  uint64_t captured;               /**< calls and regions that came out of the ring */
-  uint64_t malformed;              /**< records that make no sense: a bug of ours */
+  uint64_t captured;  /**< calls and regions that came out of the ring */
+  uint64_t malformed; /**< records that make no sense: a bug of ours */
 };
 
 /** Writes the line or lines of one record. `size` is the record's size in bytes. */

@@ -15,9 +15,7 @@ static int keep(enum libbpf_print_level level, const char *format, va_list argum
   return 0;
 }
 
-void dc_log_capture(void) {
-  libbpf_set_print(keep);
-}
+void dc_log_capture(void) { libbpf_set_print(keep); }
 
 void dc_log_take(char *buffer, size_t size) {
   snprintf(buffer, size, "%s", last_warning);

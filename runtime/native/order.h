@@ -2,9 +2,9 @@
 /**
  * Parents before children, where the clock of a trace cannot tell them apart.
  *
- * Calls leave the kernel in the order in which they end: the inner one first. Readers nest spans by microseconds, and of
- * two with the same microseconds they take the first for the outer one. So a call is held back until its thread sends
- * another: if that has the same microseconds and began earlier, it is the parent and goes first.
+ * Calls leave the kernel in the order in which they end: the inner one first. Readers nest spans by microseconds, and
+ * of two with the same microseconds they take the first for the outer one. So a call is held back until its thread
+ * sends another: if that has the same microseconds and began earlier, it is the parent and goes first.
  *
  * Needed only where calls can contain one another; system calls alone cannot.
  */
@@ -24,7 +24,7 @@ struct dc_held {
 
 struct dc_order_thread {
   uint32_t tid, count;
-  bool fresh; /* held something new since the last look */
+  bool fresh;                          /* held something new since the last look */
   struct dc_held held[DC_ORDER_DEPTH]; /* inner ones first */
 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BATCH_BYTES (256u << 10)               /* text that is compressed at once: it stays in the cache */
+#define BATCH_BYTES (256u << 10) /* text that is compressed at once: it stays in the cache */
 #define PACKED_BYTES (DC_MEMBER_BYTES + BATCH_BYTES * 2 + (1u << 16)) /* what cannot be compressed grows a little */
 
 struct dc_sink {
@@ -102,9 +102,7 @@ struct dc_text *dc_sink_line(struct dc_sink *sink, size_t size) {
   return dc_text_reserve(&sink->batch, size) ? &sink->batch : NULL;
 }
 
-void dc_sink_line_done(struct dc_sink *sink) {
-  sink->batch_lines++;
-}
+void dc_sink_line_done(struct dc_sink *sink) { sink->batch_lines++; }
 
 void dc_sink_tick(struct dc_sink *sink, uint64_t now, bool force) {
   if (!sink->batch.size && !sink->member_text)
@@ -115,9 +113,7 @@ void dc_sink_tick(struct dc_sink *sink, uint64_t now, bool force) {
     end_member(sink);
 }
 
-void dc_sink_read_stats(const struct dc_sink *sink, struct dc_sink_stats *stats) {
-  *stats = sink->stats;
-}
+void dc_sink_read_stats(const struct dc_sink *sink, struct dc_sink_stats *stats) { *stats = sink->stats; }
 
 void dc_sink_destroy(struct dc_sink *sink) {
   if (!sink)

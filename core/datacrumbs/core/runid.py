@@ -15,7 +15,8 @@ def check(run_id: str) -> str:
     """The run id, if it is one.
 
     Raises:
-        UsageError: it is empty, too long, or holds anything but letters, digits and `_.+=@-` (first: letter, digit, `_`).
+        UsageError: it is empty, too long, or holds anything but letters, digits and `_.+=@-`, or begins with a sign
+            other than `_`.
     """
     if len(run_id) > MAX_LENGTH:
         raise UsageError(f"the run id has {len(run_id)} characters", f"use at most {MAX_LENGTH}")

@@ -11,10 +11,12 @@ from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.plan import Features, FunctionLinks
 from datacrumbs.runtime.programs import Programs
 
-SESSION: Final = {"dc_function_session": lib.DC_UPROBE_SESSION}
-MULTI: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_return": lib.DC_UPROBE_MULTI}
-PERF: Final = {"dc_function_enter": 0, "dc_function_return": 0}
-PROGRAMS: Final[dict[FunctionLinks, dict[str, int]]] = {"session": SESSION, "multi": MULTI, "perf": PERF}
+_EXITS: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_leave": lib.DC_UPROBE_MULTI}
+PROGRAMS: Final[dict[FunctionLinks, dict[str, int]]] = {
+    "session": {"dc_function_session": lib.DC_UPROBE_SESSION, **_EXITS},
+    "multi": {"dc_function_return": lib.DC_UPROBE_MULTI, **_EXITS},
+    "perf": {"dc_function_enter": 0, "dc_function_return": 0},
+}
 """The programs for user functions, by the kind of link, with the attach types that they are loaded with."""
 
 

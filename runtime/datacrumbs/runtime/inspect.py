@@ -12,6 +12,7 @@ from datacrumbs.core.errors import DataCrumbsError
 from datacrumbs.core.files import require_regular
 from datacrumbs.core.probes import Binary, Function, ProbeSet
 from datacrumbs.core.users import User, open_as
+from datacrumbs.runtime.exits import find_exits
 from datacrumbs.runtime.plan import ENDBR_BYTES, Inspected
 
 _ENDBR: Final = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
@@ -54,4 +55,4 @@ def _inspect(stack: contextlib.ExitStack, binary: Binary, offsets: Sequence[int]
     if outside:
         return Inspected(-1, f"{binary.path} has no code at offset {outside[0]:#x}")
     ends = frozenset(offset for offset in offsets if os.pread(descriptor, ENDBR_BYTES, offset) in _ENDBR)
-    return Inspected(descriptor, endbr_offsets=ends)
+    return Inspected(descriptor, endbr_offsets=ends, exits=find_exits(descriptor, binary.path, image, offsets))

@@ -35,16 +35,20 @@ class Inspected:
     """Why it cannot be used."""
     endbr_offsets: frozenset[int] = field(default=frozenset())
     """The probed offsets at which the first instruction is an `endbr`."""
+    exits: Mapping[int, tuple[int, ...]] | None = None
+    """Where C++ exceptions may pass through the file's functions: for each probed offset its function's exits."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionGroup:
-    """The functions of one file, attached together: `offsets` in bytes and probe ids side by side."""
+    """Functions of one file, attached together: `offsets` in bytes and probe ids side by side."""
 
     path: str
     descriptor: int
     offsets: tuple[int, ...]
     ids: tuple[int, ...]
+    exits: tuple[tuple[int, int], ...] = ()
+    """Offset and probe id of each exit, where return probes would stop C++ exceptions; empty elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
         )
     syscalls = tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Syscall))
     functions = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Function)}
-    reasons = {i: _problem(target, features, files, len(functions)) for i, target in functions.items()}
+    reasons = {i: _problem(target, features, files[target.file], len(functions)) for i, target in functions.items()}
     usable = {i: target for i, target in functions.items() if not reasons[i]}
     plan = AttachPlan(
         syscalls=syscalls,
@@ -105,25 +109,28 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
     return plan
 
 
-def _problem(target: Function, features: Features, files: Sequence[Inspected], functions: int) -> str:
-    if files[target.file].problem:
-        return files[target.file].problem
+def _problem(target: Function, features: Features, file: Inspected, functions: int) -> str:
+    if file.problem:
+        return file.problem
     if features.function_links is None:
         return "this kernel has no uprobes"
+    if file.exits is not None and not file.exits.get(target.offset):
+        return "C++ exceptions may pass through it and its exits are not known: a return probe would stop them"
+    if features.function_links == "perf" and file.exits is not None:
+        return "C++ exceptions may pass through it, and this kernel has no uprobe_multi (Linux 6.6)"
     if features.function_links == "perf" and functions > MAX_PERF_FUNCTIONS:
         return f"this kernel has no uprobe_multi (Linux 6.6), and without it at most {MAX_PERF_FUNCTIONS} functions"
     return ""
 
 
-def _groups(
-    probes: ProbeSet, usable: Mapping[int, Function], files: Sequence[Inspected]
-) -> list[FunctionGroup]:
+def _groups(probes: ProbeSet, usable: Mapping[int, Function], files: Sequence[Inspected]) -> list[FunctionGroup]:
     groups = []
     for index, binary in enumerate(probes.files):
         targets = {i: target.offset for i, target in usable.items() if target.file == index}
         if not targets:
             continue
-        ends = files[index].endbr_offsets
-        offsets = tuple(offset + (ENDBR_BYTES if offset in ends else 0) for offset in targets.values())
-        groups.append(FunctionGroup(binary.path, files[index].descriptor, offsets, tuple(targets)))
+        file = files[index]
+        offsets = tuple(offset + (ENDBR_BYTES if offset in file.endbr_offsets else 0) for offset in targets.values())
+        exits = tuple((end, i) for i, offset in targets.items() for end in (file.exits or {}).get(offset, ()))
+        groups.append(FunctionGroup(binary.path, file.descriptor, offsets, tuple(targets), exits))
     return groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from datacrumbs.core.errors import KernelError
@@ -13,6 +13,8 @@ from datacrumbs.runtime.plan import AttachPlan, FunctionGroup
 from datacrumbs.runtime.programs import SLOT, Programs, last_warning
 
 OBJECT: Final = "functions"
+Places = Sequence[tuple[int, int]]
+"""Offset in the file and probe id."""
 
 
 @contextlib.contextmanager
@@ -24,15 +26,19 @@ def attached(programs: Programs, plan: AttachPlan) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         for group in plan.groups:
-            if plan.links == "session":
-                _link(stack, programs, "dc_function_session", lib.DC_UPROBE_SESSION, group, False)
+            entries = list(zip(group.offsets, group.ids, strict=True))
+            # The far end first: an entry whose end is not seen would stay in the thread's stack of frames.
+            if group.exits:
+                _link(stack, programs, "dc_function_leave", lib.DC_UPROBE_MULTI, group, group.exits)
+                _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
+            elif plan.links == "session":
+                _link(stack, programs, "dc_function_session", lib.DC_UPROBE_SESSION, group, entries)
             elif plan.links == "multi":
-                # Returns first: an entry without its return would stay in the thread's stack of frames.
-                _link(stack, programs, "dc_function_return", lib.DC_UPROBE_MULTI, group, True)
-                _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, False)
+                _link(stack, programs, "dc_function_return", lib.DC_UPROBE_MULTI, group, entries, returns=True)
+                _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
             else:
-                _link_each(stack, programs, "dc_function_return", group, True)
-                _link_each(stack, programs, "dc_function_enter", group, False)
+                _link_each(stack, programs, "dc_function_return", group, entries, returns=True)
+                _link_each(stack, programs, "dc_function_enter", group, entries)
         yield
 
 
@@ -42,15 +48,22 @@ def _path(group: FunctionGroup) -> bytes:
 
 
 def _link(
-    stack: contextlib.ExitStack, programs: Programs, program: str, kind: int, group: FunctionGroup, returns: bool
+    stack: contextlib.ExitStack,
+    programs: Programs,
+    program: str,
+    kind: int,
+    group: FunctionGroup,
+    places: Places,
+    *,
+    returns: bool = False,
 ) -> None:
     link = lib.dc_link_functions(
         lib.bpf_program__fd(programs.program(program)),
         kind,
         _path(group),
-        ffi.new("unsigned long[]", group.offsets),
-        ffi.new("unsigned long long[]", [SLOT << 32 | i for i in group.ids]),
-        len(group.ids),
+        ffi.new("unsigned long[]", [offset for offset, _ in places]),
+        ffi.new("unsigned long long[]", [SLOT << 32 | index for _, index in places]),
+        len(places),
         returns,
     )
     if link < 0:
@@ -59,9 +72,15 @@ def _link(
 
 
 def _link_each(
-    stack: contextlib.ExitStack, programs: Programs, program: str, group: FunctionGroup, returns: bool
+    stack: contextlib.ExitStack,
+    programs: Programs,
+    program: str,
+    group: FunctionGroup,
+    places: Places,
+    *,
+    returns: bool = False,
 ) -> None:
-    for offset, index in zip(group.offsets, group.ids, strict=True):
+    for offset, index in places:
         options = ffi.new(
             "struct bpf_uprobe_opts *",
             {"sz": ffi.sizeof("struct bpf_uprobe_opts"), "bpf_cookie": SLOT << 32 | index, "retprobe": returns},

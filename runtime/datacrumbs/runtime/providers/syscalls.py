@@ -12,9 +12,7 @@ from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.programs import Programs, last_warning
 
 OBJECT: Final = "calls"
-PROGRAMS: Final = {
-    name: 0 for name in ("dc_exit", "dc_exec", "dc_fork", "dc_sys_exit", "dc_sys_enter", "dc_pid_level")
-}
+PROGRAMS: Final = dict.fromkeys(("dc_exit", "dc_exec", "dc_fork", "dc_sys_exit", "dc_sys_enter", "dc_pid_level"), 0)
 _ATTACHED: Final = [name for name in PROGRAMS if name != "dc_pid_level"]
 
 
