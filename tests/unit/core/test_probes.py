@@ -1,0 +1,57 @@
+"""A ProbeSet survives its JSON form; anything else is refused with the place that is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from datacrumbs.core.errors import DataError
+from datacrumbs.core.probes import (
+    ARGUMENT_TYPES,
+    Argument,
+    Binary,
+    Capture,
+    FileRef,
+    Function,
+    Probe,
+    ProbeSet,
+    Syscall,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+INDEX = st.integers(-1, 5)
+CAPTURES = st.builds(
+    Capture,
+    st.lists(st.builds(Argument, TEXT, st.integers(0, 5), st.sampled_from(ARGUMENT_TYPES)), max_size=4).map(tuple),
+    st.lists(st.builds(FileRef, INDEX, INDEX, INDEX, st.booleans()), max_size=2).map(tuple),
+    st.booleans(),
+)
+CALLS = st.builds(Probe, TEXT, TEXT, st.just("syscall"), st.builds(Syscall, TEXT, st.integers(0, 1023)), CAPTURES)
+FUNCTIONS = st.builds(
+    Probe, TEXT, TEXT, st.just("uprobe"), st.builds(Function, st.just(0), st.integers(0, 2**62), TEXT), CAPTURES
+)
+SETS = st.builds(
+    ProbeSet,
+    arch=TEXT,
+    probes=st.lists(CALLS | FUNCTIONS, min_size=1, max_size=5).map(tuple),
+    files=st.just((Binary("/usr/lib/libc.so.6", "00ff"),)),
+    min_duration_ns=st.integers(0, 2**62),
+    excluded=st.lists(TEXT, max_size=3).map(tuple),
+)
+
+
+@given(SETS)
+def test_every_set_survives_json(probes: ProbeSet) -> None:
+    assert ProbeSet.from_json(json.loads(json.dumps(probes.to_json()))) == probes
+
+
+@given(SETS, st.data())
+def test_a_member_that_is_missing_is_named(probes: ProbeSet, data: st.DataObject) -> None:
+    value: dict[str, Any] = probes.to_json()
+    name = data.draw(st.sampled_from(sorted(value)))
+    del value[name]
+    with pytest.raises(DataError, match=name):
+        ProbeSet.from_json(value)
