@@ -46,7 +46,7 @@ def find_exits(
     Raises:
         DataError: the file is malformed.
     """
-    with open(os.dup(descriptor), "rb") as stream:
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
         file = elf.parse(stream, name)
         try:
             if not _takes_part(file):

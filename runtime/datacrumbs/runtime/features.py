@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import Final
 
 from datacrumbs.core.errors import KernelError
@@ -34,7 +35,7 @@ def find_features(wanted: FunctionLinks | None) -> Features:
 
 
 def _works(way: FunctionLinks) -> bool:
-    """Whether a link of this kind can be made, on a function that nobody calls: the C core's own `dc_link_functions`."""
+    """Whether a link of this kind can be made: tried on a function of the C core itself."""
     try:
         programs = Programs({"functions": PROGRAMS[way]}, {})
     except KernelError:
@@ -60,7 +61,7 @@ def _works(way: FunctionLinks) -> bool:
 def _own_function() -> tuple[str, int]:
     """A file and an offset in it that holds code: where this module's own native half is mapped."""
     address = int(ffi.cast("uintptr_t", ffi.addressof(lib, "dc_link_functions")))
-    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+    with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
             span, _, offset, _, _, *name = line.split(maxsplit=5)
             first, last = (int(part, 16) for part in span.split("-"))
@@ -70,5 +71,5 @@ def _own_function() -> tuple[str, int]:
 
 
 def machine() -> str:
-    """This machine's architecture."""
+    """The machine's architecture, as `uname -m` has it."""
     return platform.machine()

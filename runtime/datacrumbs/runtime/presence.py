@@ -44,7 +44,7 @@ def _lock(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == os.stat(path).st_ino:
+            if os.fstat(descriptor).st_ino == path.stat().st_ino:
                 return descriptor
         except FileNotFoundError:
             pass
@@ -58,7 +58,7 @@ def _lock(path: Path) -> int:
 def announced(run_dir: Path, run_id: str, uid: int, trace: Path) -> Iterator[None]:
     """Shows the ready file, and tells systemd, for the length of the context.
 
-    The file is for anybody to read: lines of `key=value` with pid, uid, run_id and trace. `datacrumbs_wrap` looks for it.
+    Anybody may read the file: lines of `key=value` with pid, uid, run_id and trace. `datacrumbs_wrap` looks for it.
     """
     path = run_dir / f"datacrumbs-{run_id}.ready"
     text = f"pid={os.getpid()}\nuid={uid}\nrun_id={run_id}\ntrace={_one_line(trace)}\n"

@@ -119,5 +119,5 @@ def open_trace(run: Run, config: Config) -> tuple[Path, int]:
 
 
 def _create(path: Path) -> int:
-    os.makedirs(path.parent, mode=0o755, exist_ok=True)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
