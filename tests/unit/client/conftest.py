@@ -1,9 +1,10 @@
-"""What tests of the client share: the installed library and commands, a C compiler, and strace's view of the markers."""
+"""What tests of the client share: the installed files, a C compiler, and the markers as strace sees them."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Sequence
@@ -11,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import datacrumbs.client
+import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 NATIVE = ROOT / "client" / "native"
@@ -98,7 +98,19 @@ def strace(tmp_path: Path) -> Callable[..., Traced]:
 
     def run(*argv: str | Path, user: str = "", options: Sequence[str] = (), **variables: str) -> Traced:
         log = tmp_path / "strace"
-        command = ["strace", "-f", "-qq", "-s", "256", "-e", "trace=prctl,execve", "-e", "signal=none", "-o", str(log)]
+        command = [
+            shutil.which("strace") or "strace",
+            "-f",
+            "-qq",
+            "-s",
+            "256",
+            "-e",
+            "trace=prctl,execve",
+            "-e",
+            "signal=none",
+            "-o",
+            str(log),
+        ]
         command += ["-u", user] if user else []
         done = subprocess.run(
             [*command, *options, *map(str, argv)],
@@ -111,7 +123,7 @@ def strace(tmp_path: Path) -> Callable[..., Traced]:
 
 
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:
-    """This process's environment, without what the client heeds, and with the variables given."""
+    """The environment of this process without what the client heeds, and with the variables given."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("DATACRUMBS_", "LD_"))}
     return ours | {"ASAN_OPTIONS": "detect_leaks=0"} | variables
 
