@@ -1,10 +1,10 @@
 """A runtime, a signer's key and a trace for tests: everything is real, in folders of its own.
 
-    with Site() as site:
-        probes = site.sign(probe_set)                    # or site.sign_syscalls()
-        with site.run(probes, "myrun") as run:
-            run.trace_command(["dd", ...])               # under datacrumbs_wrap
-        events = run.events()
+with Site() as site:
+probes = site.sign(probe_set)                    # or site.sign_syscalls()
+with site.run(probes, "myrun") as run:
+run.trace_command(["dd", ...])               # under datacrumbs_wrap
+events = run.events()
 """
 
 from __future__ import annotations
@@ -156,7 +156,10 @@ class Site:
         (self.keys_dir / "site.pub").write_bytes(keys.to_pem(self.key.public_key()))
         self.config = self.folder / "datacrumbs.yaml"
         settings = {
-            "trace_dir": self.traces, "run_dir": self.run_dir, "keys_dir": self.keys_dir, **self._settings,
+            "trace_dir": self.traces,
+            "run_dir": self.run_dir,
+            "keys_dir": self.keys_dir,
+            **self._settings,
         }
         self.config.write_text("".join(f"{name}: {value}\n" for name, value in settings.items()))
         return self

@@ -62,7 +62,7 @@ def find_exits(
 def _takes_part(file: ELFFile) -> bool:
     for section in file.iter_sections():
         if isinstance(section, DynamicSection):
-            needed = [tag.needed for tag in section.iter_tags("DT_NEEDED")]
+            needed = [str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")]
             if any(library.startswith(_RUNTIMES) for library in needed):
                 return True
         if isinstance(section, StringTableSection) and any(name in section.data() for name in _PERSONALITIES):

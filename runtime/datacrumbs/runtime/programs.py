@@ -96,7 +96,7 @@ def last_warning() -> str:
     """What libbpf said last, in one line."""
     buffer = ffi.new("char[]", 512)
     lib.dc_log_take(buffer, 512)
-    return ffi.string(buffer).decode(errors="replace").strip()
+    return bytes(ffi.string(buffer)).decode(errors="replace").strip()
 
 
 def _each(following: Any, obj: Any) -> Iterator[Any]:
