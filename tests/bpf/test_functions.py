@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tracing import Run, Site, binary, function_probes
+from tracing import Run, Site, binary, function_probes, syscall_probes
 
 pytestmark = pytest.mark.ebpf
 
@@ -17,49 +18,22 @@ NAMES = ("recurse", "thrower", "passer", "jumper", "jump_through", "worker_step"
 LINKS = ("session", "multi")
 
 
-@pytest.fixture(scope="module")
-def cxx_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A C++ program: its functions' ends are seen at their exits."""
-    output = tmp_path_factory.mktemp("functions") / "functions"
-    subprocess.run(["g++", "-O1", "-o", output, PROGRAMS / "functions.cc", "-lpthread"], check=True)
+def compiled(factory: pytest.TempPathFactory, *compiler: str) -> Path:
+    output = factory.mktemp("functions") / "functions"
+    subprocess.run([*compiler, "-O1", "-D_GNU_SOURCE", "-o", output, PROGRAMS / "functions.c", "-lpthread"], check=True)
     return output
 
 
 @pytest.fixture(scope="module")
 def c_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same without C++ in it: its functions' ends are seen by return probes."""
-    folder = tmp_path_factory.mktemp("functions_c")
-    text = (PROGRAMS / "functions.cc").read_text()
-    start, end = text.index("PROBED int thrower"), text.index("static jmp_buf")
-    text = text[:start] + text[end:]
-    start, end = (
-        text.index('  if (!strcmp(arguments[1], "throw"))'),
-        text.index('  if (!strcmp(arguments[1], "threads"))'),
-    )
-    text = text[:start] + text[end:]
-    for old, new in (
-        ("<csetjmp>", "<setjmp.h>"),
-        ("<cstdio>", "<stdio.h>"),
-        ("<cstring>", "<string.h>"),
-        ("<ctime>", "<time.h>"),
-        ("#include <stdexcept>\n", ""),
-        ('extern "C" ', ""),
-        ("timespec end", "struct timespec end"),
-        ("nullptr", "0"),
-        ("void *worker(void *)", "void *worker(void *unused)"),
-        ("main(int, char", "main(int count, char"),
-        ("auto &thread : threads", "int i = 0; i < 4; i++"),
-        ("&thread,", "&threads[i],"),
-        ("join(thread,", "join(threads[i],"),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    source, output = folder / "functions.c", folder / "functions"
-    source.write_text(text)
-    subprocess.run(
-        ["gcc", "-D_GNU_SOURCE", "-O1", "-fcf-protection=full", "-o", output, source, "-lpthread"], check=True
-    )
-    return output
+    """No exceptions in it: its functions' ends are seen by return probes."""
+    return compiled(tmp_path_factory, "gcc", "-fcf-protection=full")
+
+
+@pytest.fixture(scope="module")
+def cxx_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as C++: its functions' ends are seen at their exits."""
+    return compiled(tmp_path_factory, "g++", "-x", "c++")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +59,7 @@ def test_recursion_to_depth_32_nests_exactly(site: Site, links: str, kind: str, 
     calls = sorted(run.events("C"), key=lambda event: -event["args"]["dur_ns"])
     assert [call["name"] for call in calls] == ["recurse"] * 32
     assert run.closing()["missed_returns"] == 0
-    for outer, inner in zip(calls, calls[1:], strict=False):
+    for outer, inner in pairwise(calls):
         assert outer["args"]["dur_ns"] >= inner["args"]["dur_ns"] + 20_000
         assert outer["ts"] <= inner["ts"]
         assert inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
@@ -131,8 +105,6 @@ def test_libc_above_system_calls(site: Site, tmp_path: Path) -> None:
     libc = Path(
         next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libc.so.6" in line)
     )
-    from tracing import syscall_probes
-
     probes = function_probes(libc, ["fwrite", "fflush", "fopen", "fclose"])
     signed = site.sign([*syscall_probes(["write", "openat", "close"]), *probes], [binary(libc)])
     program = tmp_path / "stdio"

@@ -1,0 +1,70 @@
+"""The plan is pure: what is attached follows from the probes, the kernel's features and the files alone."""
+
+from __future__ import annotations
+
+import pytest
+from datacrumbs.core.errors import KernelError
+from datacrumbs.core.probes import Binary, Function, Probe, ProbeSet, Syscall
+from datacrumbs.runtime.plan import MAX_PERF_FUNCTIONS, Features, Inspected, make_plan
+
+SESSION = Features("session")
+
+
+def probe_set(functions: int, syscalls: int = 1) -> ProbeSet:
+    calls = tuple(Probe(f"call{i}", "POSIX", "syscall", Syscall(f"call{i}", i)) for i in range(syscalls))
+    places = tuple(Probe(f"f{i}", "C", "uprobe", Function(0, 0x1000 + 16 * i, f"f{i}")) for i in range(functions))
+    return ProbeSet("x86_64", calls + places, (Binary("/lib/a.so", "ab"),))
+
+
+def test_functions_of_a_file_are_attached_together() -> None:
+    """One group for a file, offsets and ids side by side, ids as in the probes file."""
+    plan = make_plan(probe_set(3), SESSION, [Inspected(5)], "x86_64")
+    assert plan.syscalls == (0,)
+    (group,) = plan.groups
+    assert (group.path, group.descriptor) == ("/lib/a.so", 5)
+    assert group.offsets == (0x1000, 0x1010, 0x1020)
+    assert group.ids == (1, 2, 3)
+    assert plan.links == "session"
+    assert plan.attached == 4
+
+
+def test_a_function_that_starts_with_endbr_is_probed_behind_it() -> None:
+    """The kernel single-steps endbr64 at a probe, six times dearer than what follows."""
+    plan = make_plan(probe_set(2), SESSION, [Inspected(5, endbr_offsets=frozenset({0x1010}))], "x86_64")
+    assert plan.groups[0].offsets == (0x1000, 0x1014)
+
+
+def test_where_exceptions_may_pass_only_functions_with_known_exits_are_probed() -> None:
+    """A return probe would abort the program, so a function without known exits is refused, with the reason."""
+    plan = make_plan(probe_set(2), SESSION, [Inspected(5, exits={0x1000: (0x1008, 0x100C)})], "x86_64")
+    assert plan.groups[0].exits == ((0x1008, 1), (0x100C, 1))
+    assert plan.groups[0].ids == (1,)
+    assert [item.name for item in plan.refused] == ["f1"]
+    assert "exceptions" in plan.refused[0].reason
+
+
+def test_a_problem_with_a_file_refuses_its_functions_and_no_others() -> None:
+    """The rest of the run goes on, and each refused function has its reason."""
+    plan = make_plan(probe_set(2), SESSION, [Inspected(-1, "/lib/a.so has changed")], "x86_64")
+    assert plan.groups == ()
+    assert plan.links is None
+    assert [(item.name, item.reason) for item in plan.refused] == [(f"f{i}", "/lib/a.so has changed") for i in (0, 1)]
+
+
+def test_perf_uprobes_are_capped() -> None:
+    """Each detaches in 0.1 s and cannot be killed meanwhile: never more than the named limit."""
+    files = [Inspected(5)]
+    assert make_plan(probe_set(MAX_PERF_FUNCTIONS), Features("perf"), files, "x86_64").links == "perf"
+    plan = make_plan(probe_set(MAX_PERF_FUNCTIONS + 1), Features("perf"), files, "x86_64")
+    assert plan.groups == ()
+    assert "6.6" in plan.refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("machine", "syscalls", "features", "words"),
+    [("aarch64", 1, SESSION, "this machine is aarch64"), ("x86_64", 0, Features(None), "no uprobes")],
+)
+def test_a_plan_that_attaches_nothing_is_an_error(machine: str, syscalls: int, features: Features, words: str) -> None:
+    """Another architecture, or nothing left to attach."""
+    with pytest.raises(KernelError, match=words):
+        make_plan(probe_set(1, syscalls), features, [Inspected(5)], machine)
