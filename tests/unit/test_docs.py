@@ -1,4 +1,4 @@
-"""The documentation names everything that a user can meet: commands, exit codes, settings; and its links lead somewhere."""
+"""The documentation names all that a user can meet: commands, exit codes, settings; and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from datacrumbs.core import errors
 from datacrumbs.core.config import Config
 
