@@ -255,5 +255,6 @@ class Mapping:
 
 def suggestion(word: str, known: Sequence[str]) -> str:
     """A hint that names the known word nearest to a misspelt one, or all of them where none is near."""
-    near = difflib.get_close_matches(word.lower()[:64], known, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower()[:64], by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[near[0]]}'?" if near else f"known here: {', '.join(known)}"
