@@ -105,6 +105,7 @@ struct dc_drain *dc_drain_create(const struct dc_drain_options *options);
 void dc_drain_write_line(struct dc_drain *drain, const char *line, size_t size);
 int dc_drain_start(struct dc_drain *drain);
 void dc_drain_stop(struct dc_drain *drain);
+void dc_drain_finish(struct dc_drain *drain);
 void dc_drain_read_stats(struct dc_drain *drain, struct dc_drain_stats *stats);
 void dc_drain_destroy(struct dc_drain *drain);
 

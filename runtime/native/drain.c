@@ -131,6 +131,13 @@ void dc_drain_stop(struct dc_drain *drain) {
   atomic_store(&drain->stopping, true);
   pthread_join(drain->thread, NULL);
   drain->running = false;
+  dc_order_flush(&drain->order);
+  dc_sink_tick(drain->encoder.sink, monotonic(), true);
+  publish(drain);
+}
+
+void dc_drain_finish(struct dc_drain *drain) {
+  dc_sink_finish(drain->encoder.sink);
   publish(drain);
 }
 

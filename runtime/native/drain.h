@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The thread that empties a run's ring into its trace. Lifecycle: create, start, (read stats), stop, destroy.
+ * The thread that empties a run's ring into its trace. Lifecycle: create, start, (read stats), stop, finish, destroy.
  */
 #ifndef DATACRUMBS_DRAIN_H
 #define DATACRUMBS_DRAIN_H
@@ -39,10 +39,13 @@ int dc_drain_start(struct dc_drain *drain);
 /** Takes what is left in the ring and ends the thread. What feeds the ring must be detached by now. */
 void dc_drain_stop(struct dc_drain *drain);
 
+/** Ends the trace: what was written since dc_drain_stop is in it, on its device, and the stats are final. */
+void dc_drain_finish(struct dc_drain *drain);
+
 /** A snapshot, safe at any time; it is up to a second old. */
 void dc_drain_read_stats(struct dc_drain *drain, struct dc_drain_stats *stats);
 
-/** Ends the trace and frees all. */
+/** Does what is left of stop and finish, and frees all. */
 void dc_drain_destroy(struct dc_drain *drain);
 
 #endif

@@ -24,12 +24,16 @@ void dc_order_age(struct dc_order *order) {
   }
 }
 
-void dc_order_deinit(struct dc_order *order) {
-  for (size_t i = 0; i < DC_ORDER_THREADS; i++) {
+void dc_order_flush(struct dc_order *order) {
+  for (size_t i = 0; i < DC_ORDER_THREADS; i++)
     if (order->threads[i])
       flush_thread(order, order->threads[i]);
+}
+
+void dc_order_deinit(struct dc_order *order) {
+  dc_order_flush(order);
+  for (size_t i = 0; i < DC_ORDER_THREADS; i++)
     free(order->threads[i]);
-  }
 }
 
 /** The place of a record's thread; whoever had it before is written first. NULL when memory is short. */

@@ -35,7 +35,7 @@ struct dc_order {
 
 void dc_order_init(struct dc_order *order, struct dc_encoder *encoder);
 
-/** Writes what is held and forgets all threads. */
+/** Forgets all threads; what is still held is written. */
 void dc_order_deinit(struct dc_order *order);
 
 /** A record has come: it is written, or held back until the next of its thread. */
@@ -43,5 +43,8 @@ void dc_order_push(struct dc_order *order, const struct dc_record *record, size_
 
 /** Writes what was held already at the last call: nothing waits for long when its thread falls silent. */
 void dc_order_age(struct dc_order *order);
+
+/** Writes all that is held. */
+void dc_order_flush(struct dc_order *order);
 
 #endif

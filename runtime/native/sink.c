@@ -115,14 +115,22 @@ void dc_sink_tick(struct dc_sink *sink, uint64_t now, bool force) {
 
 void dc_sink_read_stats(const struct dc_sink *sink, struct dc_sink_stats *stats) { *stats = sink->stats; }
 
+void dc_sink_finish(struct dc_sink *sink) {
+  dc_sink_tick(sink, 0, true);
+  if (sink->fd < 0)
+    return;
+  /* Network file systems say only now that there was no room (close(2), "Dealing with error returns"). */
+  if (fsync(sink->fd) && errno != EINVAL && errno != EROFS)
+    sink->stats.last_error = errno;
+  if (close(sink->fd))
+    sink->stats.last_error = errno;
+  sink->fd = -1;
+}
+
 void dc_sink_destroy(struct dc_sink *sink) {
   if (!sink)
     return;
-  if (sink->fd >= 0) {
-    dc_sink_tick(sink, 0, true);
-    fsync(sink->fd);
-    close(sink->fd);
-  }
+  dc_sink_finish(sink);
   dc_text_deinit(&sink->batch);
   free(sink->packed);
   free(sink->level_buffer);

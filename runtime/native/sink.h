@@ -27,7 +27,10 @@ struct dc_sink;
 /** A sink for a file that the caller opened, or NULL when memory is short. `fd` is -1 for a sink that keeps nothing. */
 struct dc_sink *dc_sink_create(int fd);
 
-/** Closes the member, waits until the file is on its device, and closes the file. */
+/** Ends the member, waits until the file is on its device, and closes the file: the last chance to hear of an error. */
+void dc_sink_finish(struct dc_sink *sink);
+
+/** Frees the sink; finishes it if that was not done. */
 void dc_sink_destroy(struct dc_sink *sink);
 
 /** Where to put the next line: room for `size` bytes, or NULL when memory is short. */

@@ -75,7 +75,7 @@ def _run(argv: Sequence[str]) -> int:
         screen = _Screen(run, plan, quiet=options.quiet)
         outcome = trace_run(run, plan, settings, screen.ready, screen.look)
     screen.done(outcome)
-    if outcome.stats.lines_unwritten:
+    if outcome.stats.lines_unwritten or outcome.stats.last_error:
         raise OutputError(
             f"{outcome.stats.lines_unwritten} lines could not be written to {outcome.trace}:"
             f" {os.strerror(outcome.stats.last_error)}",

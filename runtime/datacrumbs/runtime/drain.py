@@ -100,6 +100,10 @@ class Drain:
         """Takes what is left in the ring and ends the thread."""
         lib.dc_drain_stop(self._drain)
 
+    def finish(self) -> None:
+        """Ends the trace, on its device; the stats are final after this."""
+        lib.dc_drain_finish(self._drain)
+
     def stats(self) -> Stats:
         """A snapshot."""
         raw = ffi.new("struct dc_drain_stats *")

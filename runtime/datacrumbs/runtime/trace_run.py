@@ -51,42 +51,35 @@ def trace_run(
     Raises:
         BusyError, KernelError, OutputError: and nothing stays attached.
     """
-    with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs:
+    with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs, _signals_held():
         fill_specs(programs, run.sealed.probes)
         entry = RunEntry(programs, run.run_id, run.user.uid, run.sealed.probes.min_duration_ns)
-        with ring(programs, config.ring_mib) as ring_descriptor, _signals_held():
+        with ring(programs, config.ring_mib) as ring_descriptor, contextlib.ExitStack() as attachments:
+            attachments.enter_context(syscalls.attached(programs))
+            attachments.enter_context(functions.attached(programs, plan))
             path, descriptor = _new_trace(run, config)
             host = records.host_hash(run.host)
-            drain = Drain(ring_descriptor, descriptor, run.sealed.probes, host, config.max_files, epoch_ns())
-            with drain:
+            with Drain(ring_descriptor, descriptor, run.sealed.probes, host, config.max_files, epoch_ns()) as drain:
                 drain.write(records.opening(run, plan))
-                reason = _attached_until_signal(run, plan, config, programs, entry, drain, path, ready, look)
+                drain.start()
+                with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
+                    ready(path)
+                    reason = _wait(drain, look)
+                attachments.close()
                 drain.stop()
-                outcome = _outcome(run, plan, programs, drain, path)
-                drain.write(records.closing(run, outcome.stats, outcome.lost, outcome.missed, reason))
-    return outcome
+                lost, missed = _lost(run, programs), _missed(plan, programs)
+                drain.write(records.closing(run, drain.stats(), lost, missed, reason))
+                drain.finish()
+                return Outcome(path, drain.stats(), lost, missed)
 
 
-def _attached_until_signal(
-    run: Run,
-    plan: AttachPlan,
-    config: Config,
-    programs: Programs,
-    entry: RunEntry,
-    drain: Drain,
-    path: Path,
-    ready: Callable[[Path], None],
-    look: Callable[[Stats], None],
-) -> str:
-    with syscalls.attached(programs), functions.attached(programs, plan):
-        drain.start()
-        entry.activate()
-        with presence.announced(config.run_dir, run.run_id, run.user.uid, path):
-            ready(path)
-            try:
-                return _wait(drain, look)
-            finally:
-                entry.deactivate()
+@contextlib.contextmanager
+def _active(entry: RunEntry) -> Iterator[None]:
+    entry.activate()
+    try:
+        yield
+    finally:
+        entry.deactivate()
 
 
 def _wait(drain: Drain, look: Callable[[Stats], None]) -> str:
@@ -127,13 +120,16 @@ def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
         ) from error
 
 
-def _outcome(run: Run, plan: AttachPlan, programs: Programs, drain: Drain, path: Path) -> Outcome:
+def _lost(run: Run, programs: Programs) -> dict[str, int]:
     probes = run.sealed.probes.probes
-    lost = {
-        probes[fn].name if 0 <= fn < len(probes) else "(files and processes)": count
-        for fn, count in lost_counts(programs).items()
-    }
-    missed = 0
-    if plan.links:
-        missed = sum(missed_returns(programs, [i for group in plan.groups for i in group.ids]).values())
-    return Outcome(path, drain.stats(), lost, missed)
+    counts: dict[str, int] = {}
+    for fn, count in lost_counts(programs).items():
+        name = probes[fn].name if 0 <= fn < len(probes) else "(files and processes)"
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def _missed(plan: AttachPlan, programs: Programs) -> int:
+    if not plan.links:
+        return 0
+    return sum(missed_returns(programs, [i for group in plan.groups for i in group.ids]).values())
