@@ -1,0 +1,69 @@
+"""What tests of the running tracer share: a site, compiled programs, folders that every user can work in."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tracing import Run, Site
+
+PROGRAMS = Path(__file__).parent / "programs"
+INCLUDE = Path(__file__).parents[2] / "core" / "include"
+NOBODY = 65534
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Configuration, keys and folders."""
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def compiled(site: Site) -> Callable[..., Path]:
+    """Compiles a program of tests/bpf/programs: `compiled("calls", "-static")`; everybody may run it."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def compile_(name: str, *flags: str) -> Path:
+        if (name, *flags) not in made:
+            target = site.folder / f"{name}-{len(made)}"
+            options = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", f"-I{INCLUDE}"]
+            subprocess.run(["gcc", *options, *flags, PROGRAMS / f"{name}.c", "-o", target], check=True)
+            target.chmod(0o755)
+            made[(name, *flags)] = target
+        return made[(name, *flags)]
+
+    return compile_
+
+
+@pytest.fixture(scope="session")
+def calls(compiled: Callable[..., Path]) -> Path:
+    """The program calls.c."""
+    return compiled("calls")
+
+
+@pytest.fixture
+def folder(site: Site) -> Path:
+    """A folder of the test's own, with four more in it, that all users can write."""
+    number = next(n for n in itertools.count() if not (site.folder / f"work-{n}").exists())
+    folder = site.folder / f"work-{number}"
+    for path in (folder, *(folder / str(i) for i in range(4))):
+        path.mkdir()
+        path.chmod(0o777)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def probes(site: Site) -> Path:
+    """A probes file of root's with all I/O system calls."""
+    return site.sign_syscalls()
+
+
+@pytest.fixture
+def run(site: Site, probes: Path) -> Iterator[Run]:
+    """A runtime of root's, ready; `run.stop()` before its trace is read."""
+    with site.run(probes, "test") as run:
+        yield run
