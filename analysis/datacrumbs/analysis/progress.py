@@ -1,0 +1,56 @@
+"""A progress bar for what takes longer than a second, on a terminal only."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+DELAY: Final = 1.0
+"""Seconds before a bar appears: what is done by then needs none."""
+
+
+class Progress(Protocol):
+    """Takes what was done, in the unit of the total; called from any thread."""
+
+    def __call__(self, amount: int, /) -> None: ...
+
+
+def silent(amount: int, /) -> None:
+    """Progress that nobody looks at."""
+
+
+@contextlib.contextmanager
+def bar(title: str, total: int) -> Iterator[Progress]:
+    """A bar on stderr that appears after `DELAY`; nothing where stderr is no terminal.
+
+    Args:
+        title: what is being done, such as "reading".
+        total: bytes to do.
+    """
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    display = RichProgress(*columns, console=Console(stderr=True), transient=True)
+    task = display.add_task(title, total=total)
+    begun = time.monotonic()
+    lock = threading.Lock()
+
+    def advance(amount: int, /) -> None:
+        with lock:
+            if not display.live.is_started and time.monotonic() - begun > DELAY:
+                display.start()
+        display.advance(task, amount)
+
+    try:
+        yield advance
+    finally:
+        display.stop()

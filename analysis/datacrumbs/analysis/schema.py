@@ -1,0 +1,102 @@
+"""The table `records`: what is kept of a trace's lines, and how it is read from them.
+
+Numbers that a call was not measured with are NULL. A text that repeats (file, host) is kept as a 64-bit hash; the table
+`names` has the texts.
+
+    source   which file, an index into Traces.sources        kind     one of the KIND_ numbers below
+    name     function, or the metadata record's name         cat      category
+    pid, tid                                                 ts, dur  microseconds since 1970; microseconds
+    ns       exact duration in nanoseconds                   ret      return value
+    host     hash of the host's own hash                     file     hash of the file's own hash (NO_FILE: none)
+    text     of FH, HH and SH records: what the hash names; of calls in old traces: the path itself
+    note     of the few records that describe runs and processes: their `args` as JSON
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIND_BROKEN: Final = 0
+"""A line that is not JSON, or whose name, time or duration makes no sense."""
+KIND_CALL: Final = 1
+"""A function call or a region of a program."""
+KIND_METADATA: Final = 2
+"""A record that names or describes something."""
+KIND_LIFE: Final = 3
+"""A process started, began another program, or ended."""
+KIND_OTHER: Final = 4
+"""A sound record of a form that no question here is about, such as a counter."""
+
+NO_FILE: Final = "hash('')"
+
+TABLES: Final = """
+    CREATE TABLE records (
+        source UINTEGER, kind UTINYINT, name VARCHAR, cat VARCHAR, pid INTEGER, tid INTEGER, ts BIGINT, dur BIGINT,
+        ns BIGINT, ret BIGINT, host UBIGINT, file UBIGINT, text VARCHAR, note VARCHAR
+    )
+"""
+
+MAX_TIME: Final = 1 << 53
+"""Times and durations in microseconds are below this (the year 2255), so sums of them cannot overflow."""
+
+_ARGS: Final = {
+    # of calls
+    "hhash": "VARCHAR", "fhash": "VARCHAR", "fname": "VARCHAR", "ret": "BIGINT", "dur_ns": "BIGINT", "size": "BIGINT",
+    # of metadata
+    "name": "VARCHAR", "value": "VARCHAR",
+    # of processes; the hashes are DFTracer's
+    "comm": "VARCHAR", "cmd": "VARCHAR", "cwd": "VARCHAR", "ppid": "INTEGER", "exit": "INTEGER", "signal": "INTEGER",
+    "cmd_hash": "VARCHAR", "exec_hash": "VARCHAR",
+    # of the run
+    "version": "VARCHAR", "user": "VARCHAR", "host": "VARCHAR", "started": "BIGINT", "ended": "BIGINT",
+    "probes": "BIGINT", "min_duration_ns": "BIGINT", "refused_count": "BIGINT", "refused": "VARCHAR[]",
+    "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)", "missed_returns": "BIGINT",
+    "unnamed": "BIGINT", "unwritten": "BIGINT", "reason": "VARCHAR",
+}  # fmt: skip
+
+_COLUMNS: Final = {
+    "name": "VARCHAR", "cat": "VARCHAR", "ph": "VARCHAR", "pid": "INTEGER", "tid": "INTEGER", "ts": "BIGINT",
+    "dur": "BIGINT", "args": "STRUCT(" + ", ".join(f'"{name}" {kind}' for name, kind in _ARGS.items()) + ")",
+}  # fmt: skip
+
+_IS_METADATA: Final = "ph IN ('M', '4')"
+"""Chrome's letter, or the number that DFTracer 2 writes in its place."""
+_IS_SPAN: Final = "ph IN ('X', '1')"
+_IS_SOUND: Final = f"name IS NOT NULL AND ts BETWEEN 0 AND {MAX_TIME} AND coalesce(dur, 0) BETWEEN 0 AND {MAX_TIME}"
+_IS_LIFE: Final = "cat = 'dftracer'"
+_NAMES_A_HASH: Final = "name IN ('FH', 'HH', 'SH')"
+
+
+def insert(path: str, source: int, max_object: int) -> str:
+    """The statement that reads JSON lines into `records`.
+
+    DuckDB's reader makes NULL of a value of the wrong type and a row of NULLs of a line that is not JSON.
+
+    Args:
+        path: the file with the lines, a name of our own making.
+        source: the number of the trace file that they come from.
+        max_object: longest line in bytes; none is longer.
+    """
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
+    return f"""
+        INSERT INTO records
+        SELECT
+            {source},
+            CASE
+                WHEN {_IS_METADATA} THEN {KIND_METADATA}
+                WHEN {_IS_SPAN} AND {_IS_SOUND} THEN if({_IS_LIFE}, {KIND_LIFE}, {KIND_CALL})
+                WHEN ph IS NULL OR {_IS_SPAN} THEN {KIND_BROKEN}
+                ELSE {KIND_OTHER}
+            END,
+            name, coalesce(cat, ''), pid, tid, ts, coalesce(dur, 0),
+            if(args.dur_ns BETWEEN 0 AND {1000 * MAX_TIME}, args.dur_ns, coalesce(dur, 0) * 1000),
+            if(args.size > 1, try_cast(args.ret * args.size::HUGEINT AS BIGINT), args.ret),
+            hash(coalesce(args.hhash, '#{source}')),
+            hash(coalesce(if({_IS_METADATA}, args.value, NULL), args.fhash, args.fname, '')),
+            if({_IS_METADATA}, args.name, args.fname),
+            CASE WHEN {_IS_METADATA} AND NOT {_NAMES_A_HASH} OR {_IS_LIFE} THEN to_json(args) END
+        FROM read_json(
+            '{path}', format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = true,
+            maximum_object_size = {max_object}
+        )
+    """

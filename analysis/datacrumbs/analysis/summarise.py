@@ -1,0 +1,199 @@
+"""Asks the tables of opened traces for the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import duckdb
+
+from datacrumbs.analysis import layers, schema
+from datacrumbs.analysis.catalog import Process, ProcessKey
+from datacrumbs.analysis.completeness import judge
+from datacrumbs.analysis.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
+from datacrumbs.analysis.trace import Traces
+
+
+def _words(texts: Iterable[str]) -> str:
+    """SQL texts, separated by commas; there is always at least one, which matches nothing."""
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in ["", *sorted(texts)])
+
+
+_TALLY: Final = f"""
+    CREATE TABLE tally AS
+    SELECT
+        cat, name, host, pid, tid, file,
+        count(*) AS calls, count(*) FILTER (ret BETWEEN -4095 AND -1) AS errors,
+        sum(ns) AS time, max(ns) AS longest, min(ts) AS first, max(ts + dur) AS last,
+        sum(ret) FILTER (ret > 0) AS moved
+    FROM records
+    WHERE kind = {schema.KIND_CALL}
+    GROUP BY ALL
+"""
+"""One row for each function, thread and file: small, whatever the trace's size, and all tables can be made from it."""
+
+_SUMS: Final = f"""
+    sum(calls)::BIGINT AS calls, sum(errors)::BIGINT AS errors, sum(time)::HUGEINT AS time,
+    coalesce(sum(moved) FILTER (name IN ({_words(layers.READS)})), 0) AS bytes_read,
+    coalesce(sum(moved) FILTER (name IN ({_words(layers.WRITES)})), 0) AS bytes_written,
+    coalesce(sum(moved) FILTER (name IN ({_words(layers.COPIES)})), 0) AS bytes_copied
+"""
+
+_CATEGORIES: Final = f"SELECT cat, {_SUMS} FROM tally GROUP BY cat ORDER BY time DESC, cat"
+
+_FUNCTIONS: Final = f"""
+    WITH spread AS (
+        SELECT cat, name, quantile_disc(ns, [0.5, 0.99]) AS at
+        FROM records
+        WHERE kind = {schema.KIND_CALL}
+        GROUP BY cat, name
+    )
+    SELECT cat, name, {_SUMS}, any_value(spread.at) AS at, max(longest)
+    FROM tally JOIN spread USING (cat, name)
+    GROUP BY cat, name
+    ORDER BY time DESC, cat, name
+"""
+
+_FILES: Final = f"""
+    SELECT coalesce(any_value(names.text), ''), count(DISTINCT (host, pid)), {_SUMS}
+    FROM tally LEFT JOIN names ON names.kind = 'FH' AND names.key = tally.file
+    WHERE file <> {schema.NO_FILE} AND cat IN (SELECT unnest(?))
+    GROUP BY file
+    ORDER BY time DESC, 1
+"""
+
+_PROCESSES: Final = f"""
+    SELECT coalesce(any_value(names.text), '') AS name_of_host, pid, count(DISTINCT tid), {_SUMS}, any_value(host) AS host
+    FROM tally LEFT JOIN names ON names.kind = 'HH' AND names.key = tally.host
+    WHERE cat IN (SELECT unnest(?))
+    GROUP BY tally.host, pid
+    ORDER BY time DESC, name_of_host, pid
+"""
+
+_EDGES: Final = f"""
+    CREATE TABLE busy AS
+    SELECT host, pid, greatest(ts, before) AS begins, ends
+    FROM (
+        SELECT host, pid, ts, ts + dur AS ends, coalesce(max(ts + dur) OVER (
+            PARTITION BY host, pid ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS before
+        FROM records
+        WHERE kind = {schema.KIND_CALL} AND dur > 0 AND cat IN (SELECT unnest(?))
+    )
+    WHERE ends > before
+"""
+"""Each call's part that no earlier call of its process covers: the parts of one process do not overlap.
+
+Times are in the trace's microseconds: rounding down moves both ends of a call alike, so that sums of parts are right.
+"""
+
+_BUSY: Final = "SELECT host, pid, 1000 * sum(ends - begins) FROM busy GROUP BY host, pid"
+
+_WALL: Final = """
+    SELECT 1000 * coalesce(sum(ends - greatest(begins, before)), 0)
+    FROM (
+        SELECT begins, ends, coalesce(max(ends) OVER (
+            ORDER BY begins ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS before
+        FROM busy
+    )
+    WHERE ends > before
+"""
+
+_SPAN: Final = f"""
+    SELECT min(first), max(last) FROM (
+        SELECT first, last FROM tally
+        UNION ALL
+        SELECT ts, ts + dur FROM records WHERE kind = {schema.KIND_LIFE}
+    )
+"""
+
+
+def summarise(traces: Traces) -> Summary:
+    """The whole summary of opened traces; cutting its tables to the top N is the reporter's work."""
+    database = traces.database
+    database.execute(_TALLY)
+    categories = _categories(database)
+    chosen = layers.totals((row.category for row in categories), from_kernel=bool(traces.catalog.runs))
+    database.execute(_EDGES, [sorted(chosen)])
+    processes = _processes(database, chosen, traces.catalog.processes)
+    files = _files(database, chosen)
+    return Summary(
+        header=_header(traces, [row for row in categories if row.category in chosen], processes, files),
+        completeness=judge(traces),
+        categories=tuple(categories),
+        functions=tuple(_functions(database)),
+        files=tuple(files),
+        processes=tuple(processes),
+    )
+
+
+def _categories(database: duckdb.DuckDBPyConnection) -> list[CategoryRow]:
+    return [
+        CategoryRow(category, layers.layer_of(category), *sums)
+        for category, *sums in database.execute(_CATEGORIES).fetchall()
+    ]
+
+
+def _functions(database: duckdb.DuckDBPyConnection) -> list[FunctionRow]:
+    return [
+        FunctionRow(category, name, calls, errors, time, round(time / calls), *spread, longest, *moved)
+        for category, name, calls, errors, time, *moved, spread, longest in database.execute(_FUNCTIONS).fetchall()
+    ]
+
+
+def _files(database: duckdb.DuckDBPyConnection, chosen: frozenset[str]) -> list[FileRow]:
+    return [FileRow(*row) for row in database.execute(_FILES, [sorted(chosen)]).fetchall()]
+
+
+def _processes(
+    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: dict[ProcessKey, Process]
+) -> list[ProcessRow]:
+    busy = {(host, pid): time for host, pid, time in database.execute(_BUSY).fetchall()}
+    rows = []
+    for host, pid, threads, calls, errors, time, *moved, key in database.execute(_PROCESSES, [sorted(chosen)]).fetchall():
+        who = known.get((host, pid), Process())
+        rows.append(
+            ProcessRow(
+                host, pid, who.name, who.command, threads, calls, errors, time, int(busy.get((key, pid), 0)), *moved
+            )
+        )
+    return rows
+
+
+def _header(traces: Traces, totals: list[CategoryRow], processes: list[ProcessRow], files: list[FileRow]) -> Header:
+    runs = traces.catalog.runs
+    first, last = traces.database.execute(_SPAN).fetchall()[0]
+    started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
+    busy = sum(row.busy_ns for row in processes)
+    io_wall = busy if len(processes) < 2 else int(traces.database.execute(_WALL).fetchall()[0][0])
+    moved = sum(row.bytes_read + row.bytes_written for row in totals)
+    hosts = {host for host, _ in traces.catalog.processes} | {row.host for row in processes}
+    return Header(
+        runs=_distinct(run.run_id for run in runs),
+        hosts=tuple(sorted(hosts - {""})) or _distinct(str(run.opening.get("host") or "") for run in runs),
+        users=_distinct(str(run.opening.get("user") or "") for run in runs),
+        started_us=started,
+        wall_ns=wall,
+        processes=len({(row.host, row.pid) for row in processes} | traces.catalog.processes.keys()),
+        threads=traces.database.execute("SELECT count(DISTINCT (host, pid, tid)) FROM tally").fetchall()[0][0],
+        files=len(files),
+        calls=sum(row.calls for row in totals),
+        total_categories=tuple(sorted(row.category for row in totals)),
+        bytes_read=sum(row.bytes_read for row in totals),
+        bytes_written=sum(row.bytes_written for row in totals),
+        bytes_copied=sum(row.bytes_copied for row in totals),
+        io_time_ns=sum(row.time_ns for row in totals),
+        io_busy_ns=busy,
+        io_wall_ns=io_wall,
+        bytes_per_s_io=_per_second(moved, io_wall),
+        bytes_per_s_wall=_per_second(moved, wall),
+    )
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _per_second(amount: int, time_ns: int) -> float:
+    return amount * 1e9 / time_ns if time_ns else 0.0

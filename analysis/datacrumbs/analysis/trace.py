@@ -1,0 +1,60 @@
+"""Opened traces: what every verb begins with."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from datacrumbs.analysis import progress, sources
+from datacrumbs.analysis.catalog import Catalog, read_catalog
+from datacrumbs.analysis.load import Note, database, load
+from datacrumbs.core.errors import BusyError
+
+MAX_WORKERS: Final = 16
+"""Threads that read a trace; beyond that the disk is what one waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Some trace files, read.
+
+    `database` has the tables `records` (schema.py) and `names` (catalog.py); `notes` say what could not be read.
+    """
+
+    database: duckdb.DuckDBPyConnection
+    sources: tuple[Path, ...]
+    catalog: Catalog
+    notes: tuple[Note, ...]
+
+
+@contextmanager
+def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
+    """Reads trace files and folders of them, with a progress bar where it takes long.
+
+    Args:
+        names: files or folders.
+        workers: threads to use; 0: one for each processor that this process may run on.
+
+    Raises:
+        NoInputError: a name leads to nothing that can be read.
+        BusyError: the machine has not enough memory and temporary space.
+    """
+    paths = sources.find(names)
+    threads = workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    with tempfile.TemporaryDirectory(prefix="datacrumbs-") as spill, database(Path(spill), threads) as connection:
+        try:
+            with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
+                notes = load(connection, paths, advance, threads)
+            yield Traces(connection, tuple(paths), read_catalog(connection, paths), tuple(notes))
+        except duckdb.OutOfMemoryException as error:
+            raise BusyError(
+                "not enough memory and temporary space for so many events",
+                "give fewer traces at once, or point TMPDIR to a folder with more room",
+            ) from error
