@@ -53,7 +53,7 @@ def test_make_targets_in_the_documentation_exist() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
         code = "\n".join(re.findall(r"```.*?```|`[^`]+`", page.read_text(), re.DOTALL))
-        for target in re.findall(r"(?<![\w-])make ([a-z][a-z-]*)", code):
+        for target in re.findall(r"(?:^|[`&;] ?|sudo )make ([a-z][a-z-]*)", code, re.MULTILINE):
             assert target in known, f"{page.name}: make {target}"
 
 
@@ -61,3 +61,14 @@ def test_make_help_lists_every_target() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for target in re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split():
         assert f"make {target} " in text, target
+
+
+def test_pages_that_the_sources_name_exist() -> None:
+    """Messages and comments send readers to pages."""
+    for source in [
+        *ROOT.glob("*/datacrumbs/**/*.py"),
+        *ROOT.glob("*/*/*.[ch]"),
+        *ROOT.glob("configurator/templates/*"),
+    ]:
+        for page in re.findall(r"\bdocs/[\w-]+\.md", source.read_text()):
+            assert (ROOT / page).exists(), f"{source.relative_to(ROOT)}: {page}"
