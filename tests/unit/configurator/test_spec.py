@@ -68,7 +68,7 @@ def test_durations(text: str, nanoseconds: int) -> None:
         ("{name: a, probe: syscall}", "h.yaml:2:22: 'syscall' is not one of syscalls, uprobe"),
         (
             "{name: a, probe: syscalls, type: binary}",
-            "h.yaml:2:38: probe: syscalls takes its names from type: kernel or header",
+            "h.yaml:2:38: probe: syscalls takes its names from type: kern",
         ),
         ("{name: a, probe: uprobe}", "h.yaml:2:5: 'file' is missing"),
         ("{name: a, probe: uprobe, file: lib/x.so}", "h.yaml:2:36: 'lib/x.so' is not an absolute path"),

@@ -64,11 +64,13 @@ def _serve(settings: Config) -> int:
     _make_keys(settings)
     policy.load(settings.policy)  # an administrator wants to hear of a mistake now, not from the first user
     with listen(settings.signer_socket) as listener:
-        log(f"{PROG}: ready at {settings.signer_socket}")
-        notify("READY=1")
-        serve(listener, settings, Limits())
-    notify("STOPPING=1")
+        serve(listener, settings, Limits(), lambda: _announce(settings.signer_socket))
     return 0
+
+
+def _announce(path: Path) -> None:
+    log(f"{PROG}: ready at {path}")
+    notify("READY=1")
 
 
 def _make_keys(settings: Config) -> None:

@@ -14,7 +14,7 @@ import socket
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -102,13 +102,14 @@ def _remove_stale(path: Path) -> None:
     path.unlink()
 
 
-def serve(listener: socket.socket, config: Config, limits: Limits) -> None:
+def serve(listener: socket.socket, config: Config, limits: Limits, ready: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT; conversations that have begun are finished.
 
     Args:
         listener: as `listen` yields it.
         config: where policy and key are.
         limits: of each conversation.
+        ready: called once it would answer a client and heed a signal.
     """
     turns = os.memfd_create("datacrumbs-turns")
     listener.setblocking(False)
@@ -117,6 +118,7 @@ def serve(listener: socket.socket, config: Config, limits: Limits) -> None:
         selector.register(wakeup, selectors.EVENT_READ)
         conversations: dict[int, _Conversation] = {}
         stopping = False
+        ready()
         while not stopping or conversations:
             for key, _ in selector.select(timeout=1.0 if conversations else None):
                 if key.fileobj is wakeup:
