@@ -4,8 +4,9 @@ A probe at a function's return replaces the return address on the stack (Linux, 
 arch_uretprobe_hijack_return_addr). That is invisible to ordinary code, but not to functions that return twice, that
 leave without returning, or that look at who called them.
 
-C++ exceptions are another matter: an exception that unwinds *through* a probed function meets the replaced address.
-`Functions.unwinds` marks the binaries where that can happen; single functions to leave out for it belong here.
+C++ exceptions that unwind *through* a probed function meet the replaced address, and the program aborts. In binaries
+that take part in exceptions the runtime sees the ends of calls at the functions' exits instead; what belongs here are
+functions of plain C libraries that call back into such programs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ RULES: Final = {
     """,
     "belongs to the dynamic loader, which runs before the program is whole": """
         _dl_* __rtld_* _rtld_* rtld_* _init _fini __libc_early_init __libc_init_*
+    """,
+    "calls back into the program, and a C++ exception out of there would meet the return probe": """
+        qsort* bsearch lfind lsearch tsearch tfind tdelete twalk* tdestroy ftw* nftw* fts_* glob* scandir* pthread_once
+        __pthread_once call_once __cxa_finalize on_exit atexit __cxa_atexit
     """,
     "is not called as other functions are": """
         __tls_get_addr* __morestack* __x86_*thunk* __gmon_start__ frame_dummy
