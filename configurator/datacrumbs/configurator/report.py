@@ -47,8 +47,8 @@ def remarks(resolution: Resolution) -> Iterator[str]:
     yield from resolution.notes
     for index in sorted(resolution.unwinds):
         yield (
-            f"{resolution.probes.files[index].path} is C++: an exception that unwinds through a probed function may "
-            "end the program; exclude functions that throw"
+            f"{resolution.probes.files[index].path} takes part in C++ exceptions: the ends of its functions' calls are "
+            "seen at their exits, which costs a few microseconds a call"
         )
     for line in resolution.probes.excluded:
         yield f"left out: {line}"
