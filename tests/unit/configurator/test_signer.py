@@ -323,7 +323,9 @@ def test_stopping_finishes_what_has_begun_and_removes_the_socket(signer: Any) ->
         peer.sendall(frame(body)[20:])
         peer.shutdown(socket.SHUT_WR)
         assert peer.recv(5)[4:] == protocol.SIGNED
-    assert "signed 1 functions" in signer.stop()
+    process = signer.processes.pop()
+    assert "signed 1 functions" in process.communicate(timeout=60)[1]
+    assert process.returncode == 0
     assert not signer.socket.exists()
 
 
