@@ -39,6 +39,25 @@ static __noinline int heed_marker(struct task_struct *task, struct dc_task *tag,
   return 0;
 }
 
+/** The directory that a relative path starts at. */
+static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *task, __u8 directory,
+                                     const struct call_args *args) {
+  int descriptor = directory == DC_NONE ? DC_AT_FDCWD : (int)args->value[directory & 7];
+  return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
+}
+
+/** The directories that a call's paths start at: for chdir() it is another at its end. */
+static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, struct dc_spec *spec,
+                                 struct call_args *args) {
+  if (!tag || !task || !spec || !args)
+    return 0;
+  if (spec->path[0] != DC_NONE)
+    tag->file = base_of(tag, task, spec->directory[0], args);
+  if (spec->path[1] != DC_NONE)
+    tag->file2 = base_of(tag, task, spec->directory[1], args);
+  return 0;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
   struct task_struct *task = bpf_get_current_task_btf();
@@ -62,15 +81,13 @@ int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
     if (spec->descriptor[1] != DC_NONE)
       tag->file2 = meet_descriptor(tag, task, args.value[spec->descriptor[1] & 7]);
   }
+  if (spec->path[0] != DC_NONE && !(spec->flags & DC_SPEC_RETURNS_FILE)) {
+    struct call_args args;
+    read_args(regs, &args);
+    meet_bases(tag, task, spec, &args);
+  }
   tag->start = bpf_ktime_get_ns();
   return 0;
-}
-
-/** The directory that a relative path starts at. */
-static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *task, __u8 directory,
-                                     const struct call_args *args) {
-  int descriptor = directory == DC_NONE ? DC_AT_FDCWD : (int)args->value[directory & 7];
-  return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
 }
 
 /** Sends a call with what does not fit into the short form: paths, a second file, more arguments. */
@@ -78,11 +95,10 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
                                     struct dc_call *call, struct call_args *args) {
   if (!tag || !spec || !call || !args)
     return 0;
-  bool with_paths = !(call->head.flags & DC_UNFINISHED) && !(spec->flags & DC_SPEC_RETURNS_FILE && call->result >= 0);
+  bool with_paths = !(spec->flags & DC_SPEC_RETURNS_FILE && call->result >= 0);
   __u64 file[DC_MAX_FILES] = {call->file, tag->file2};
-  for (int i = 0; i < DC_MAX_FILES; i++)
-    if (with_paths && spec->path[i] != DC_NONE)
-      file[i] = base_of(tag, task, spec->directory[i], args);
+  if (with_paths && spec->flags & DC_SPEC_RETURNS_FILE && spec->path[0] != DC_NONE)
+    file[0] = base_of(tag, task, spec->directory[0], args);
   struct scratch *scratch = scratch_take();
   if (!scratch)
     return count_lost(tag->run, spec->fn);
@@ -100,8 +116,10 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
       continue;
     const void *from = (const void *)args->value[spec->path[i] & 7];
     long size = bpf_probe_read_user_str(record->paths + used, DC_MAX_PATH, from);
-    if (size <= 0)
+    if (size <= 0) { /* a bad pointer, or a call that did not finish */
+      *(i ? &record->file2 : &record->call.file) = 0;
       continue;
+    }
     record->call.head.flags |= i ? DC_HAS_PATH2 : DC_HAS_PATH;
     record->path_size[i] = size - 1;
     used += size - 1;
