@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/** Whether a live runtime follows processes of `uid`. `run_id`: only this run counts; NULL or "": any. */
+/** Whether a live runtime follows processes of the (effective) user `uid`. `run_id`: only this run counts; NULL or "":
+ * any. */
 bool dc_ready(const char *run_dir, const char *run_id, uid_t uid);
 
 #endif

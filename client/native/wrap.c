@@ -70,6 +70,12 @@ static bool parse_seconds(const char *text, double *seconds) {
   return *text >= '0' && *text <= '9' && !*end && isfinite(*seconds);
 }
 
+/** What a runtime accepts as its RUN-ID: a typing mistake shall not look like a run that is not ready. */
+static bool is_run_id(const char *text) {
+  size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+=@-");
+  return length > 0 && length <= 128 && !text[length];
+}
+
 /** Returns an exit code when there is nothing left to do, else -1, and leaves `optind` at the command. */
 static int parse_options(int count, char *arguments[], struct options *options) {
   static const struct option known[] = {
@@ -89,8 +95,8 @@ static int parse_options(int count, char *arguments[], struct options *options) 
         return usage("--wait takes a number of seconds, not ", optarg);
       break;
     case 'r':
-      if (!*optarg || strchr(optarg, '/'))
-        return usage("--run-id takes the name of a run, not ", *optarg ? optarg : "nothing");
+      if (!is_run_id(optarg))
+        return usage("--run-id takes 1 to 128 letters, digits and _.+=@-, not ", *optarg ? optarg : "nothing");
       options->run_id = optarg;
       break;
     case 'q':
@@ -113,13 +119,13 @@ static void find_runtime(const struct options *options) {
   const char *run_dir = getenv("DATACRUMBS_RUN_DIR");
   if (!run_dir || !*run_dir)
     run_dir = RUN_DIR;
-  bool ready = dc_ready(run_dir, options->run_id, getuid());
+  bool ready = dc_ready(run_dir, options->run_id, geteuid());
   if (!ready && options->wait_seconds > 0 && !options->quiet)
     say("waiting until a runtime of yours is ready");
   unsigned long long start = dc_now();
   while (!ready && (double)(dc_now() - start) < options->wait_seconds * 1e9) {
     nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-    ready = dc_ready(run_dir, options->run_id, getuid());
+    ready = dc_ready(run_dir, options->run_id, geteuid());
   }
   if (!ready && !options->quiet)
     say("no runtime of yours is ready%s%s: running untraced; start one, or wait for it with --wait",

@@ -79,6 +79,7 @@ def executable(path, content="#!/bin/sh\n"):
         (["--run-id"], 64, "value is missing"),
         (["--run-id", "", "true"], 64, "not nothing"),
         (["--run-id", "../x", "true"], 64, "not ../x"),
+        (["--run-id", "x" * 129, "true"], 64, "1 to 128 letters"),
         (["no-such-command"], 127, "no-such-command: not found"),
         ([""], 127, ": not found"),
         (["/no/such/command"], 127, "not found"),
@@ -123,12 +124,12 @@ def test_it_tags_itself_last_and_tries_no_wrong_path(wrap, strace, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables"), [(["--run-id", "my run"], {}), ([], {"DATACRUMBS_RUN_ID": "my run"})]
+    ("arguments", "variables"), [(["--run-id", "my.run"], {}), ([], {"DATACRUMBS_RUN_ID": "my.run"})]
 )
 def test_the_run_id_goes_into_tag_and_environment(wrap, strace, token_of, arguments, variables):
     seen = strace(wrap, *arguments, "--quiet", "env", **variables)
-    assert seen.markers == [(START, token_of("my run"))] * 2, "one of wrap, one of the library"
-    assert "DATACRUMBS_RUN_ID=my run\n" in seen.out
+    assert seen.markers == [(START, token_of("my.run"))] * 2, "one of wrap, one of the library"
+    assert "DATACRUMBS_RUN_ID=my.run\n" in seen.out
 
 
 @pytest.mark.parametrize("flags", [["-static"], ["-static-pie"]])
