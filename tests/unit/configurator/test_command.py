@@ -94,12 +94,12 @@ def test_kinds_still_to_come_can_be_left_out(site: Any) -> None:
     assert "left out: cache: kprobe probes are not there yet" in left.stderr
 
 
-def test_cxx_files_carry_a_warning_about_exceptions(site: Any, build: Callable[..., Path]) -> None:
+def test_files_that_take_part_in_exceptions_are_named(site: Any, build: Callable[..., Path]) -> None:
     file = build("namespace io { int put(int x) { throw x; } }", cxx=True)
     text = f"capture_probes:\n  - {{name: c, probe: uprobe, file: {file}, regex: 'io::.*'}}\n"
     result = site.configure(host(site, text), "--dry-run")
     assert "io::put(int)" in result.stdout
-    assert "an exception that unwinds through a probed function" in result.stderr
+    assert f"{file} takes part in C++ exceptions" in result.stderr
 
 
 def test_a_progress_bar_appears_only_when_it_takes_long(site: Any, build: Callable[..., Path]) -> None:
