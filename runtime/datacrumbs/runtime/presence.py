@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from datacrumbs.core.errors import BusyError, OutputError
 from datacrumbs.core.files import write_atomically
+from datacrumbs.core.sdnotify import notify
 
 
 @contextlib.contextmanager
@@ -63,7 +63,7 @@ def announced(run_dir: Path, run_id: str, uid: int, trace: Path) -> Iterator[Non
     path = run_dir / f"datacrumbs-{run_id}.ready"
     text = f"pid={os.getpid()}\nuid={uid}\nrun_id={run_id}\ntrace={_one_line(trace)}\n"
     write_atomically(path, text.encode(errors="surrogateescape"))
-    notify(f"READY=1\nSTATUS=tracing run {run_id}")
+    notify("READY=1", f"STATUS=tracing run {run_id}")
     try:
         yield
     finally:
@@ -73,13 +73,3 @@ def announced(run_dir: Path, run_id: str, uid: int, trace: Path) -> Iterator[Non
 
 def _one_line(path: Path) -> str:
     return str(path).replace("\n", "?")
-
-
-def notify(state: str) -> None:
-    """Tells systemd, where it listens: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as peer:
-        peer.connect("\0" + address[1:] if address.startswith("@") else address)
-        peer.send(state.encode())

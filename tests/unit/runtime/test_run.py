@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from pathlib import Path
 
@@ -90,15 +89,3 @@ def test_the_ready_file_is_there_as_long_as_the_run(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
         assert path.read_text().splitlines() == [f"pid={os.getpid()}", "uid=7", "run_id=a", "trace=/t/evil?uid=0"]
     assert not path.exists()
-
-
-@pytest.mark.parametrize("abstract", [False, True])
-def test_systemd_is_told(tmp_path: Path, abstract: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """sd_notify(3), with both forms of address."""
-    name = f"datacrumbs-test-{os.getpid()}"
-    address = f"@{name}" if abstract else str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
-        peer.bind(f"\0{name}" if abstract else address)
-        monkeypatch.setenv("NOTIFY_SOCKET", address)
-        presence.notify("READY=1")
-        assert peer.recv(100) == b"READY=1"
