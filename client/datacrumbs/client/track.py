@@ -109,7 +109,9 @@ def untrack(program: Path) -> str:
         with edited.open("rb") as untracked:
             require_unchanged(path, status)
             publish(untracked, file, path)
-    why = "it changed since it was tracked" if record and _has_backup(path) else "its original or the record is missing"
+    why = (
+        "it or its original changed since" if record and _has_backup(path) else "its original or the record is missing"
+    )
     left = f"; {backup_of(path).name} is left" if _has_backup(path) else ""
     return f"{note}{path} no longer loads the library, but is not what it was byte for byte: {why}{left}"
 
