@@ -1,0 +1,175 @@
+"""Added ns per call: for a traced process, for all others on the machine, and under other tools."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import Bench, PerCall, measured, other_tracers, say
+from figures import Figure
+from tracing import BIN
+
+CALLS = 10_000
+"""A batch: at 41 batches, half of what the default ring holds."""
+SLOW_CALLS = 500
+_HISTOGRAM = (
+    "tracepoint:syscalls:sys_enter_pread64 /pid == {pid}/ {{ @s[tid] = nsecs; }} "
+    "tracepoint:syscalls:sys_exit_pread64 /pid == {pid} && @s[tid]/ {{ @h = hist(nsecs - @s[tid]); delete(@s[tid]); }}"
+)
+_BPFTRACE_SECONDS = 20
+
+
+class Rounds:
+    """Figures of rounds: the least of each, since what disturbs a round only ever adds."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, name: str, value: float) -> None:
+        self._values[name].append(value)
+
+    def best(self, name: str) -> float | None:
+        return min(self._values[name]) if self._values[name] else None
+
+    def added(self, name: str, base: str) -> float | None:
+        with_it, without = self.best(name), self.best(base)
+        return None if with_it is None or without is None else with_it - without
+
+
+def measure(bench: Bench) -> list[Figure]:
+    """Rounds of: nothing attached, DataCrumbs, bpftrace; then strace and DFTracer, which differ by far."""
+    rounds = Rounds()
+    notes = []
+    if other_tracers():
+        notes.append("others trace on this machine")
+    probes = bench.site.sign_syscalls()
+    with measured(bench) as other:
+        for number in range(bench.rounds):
+            say(f"ns per call, round {number + 1} of {bench.rounds}")
+            _nothing(other, rounds)
+            with bench.site.run(probes, f"percall{number}") as run:
+                _datacrumbs(bench, run.run_id, other, rounds)
+            _nothing(other, rounds)
+            _bpftrace(other, rounds)
+        say("ns per call under strace and DFTracer")
+        _strace(bench, rounds)
+        _dftracer(bench, rounds)
+    return _figures(rounds, "; ".join(notes))
+
+
+def _nothing(other: PerCall, rounds: Rounds) -> None:
+    rounds.add("pread", other.median("pread", CALLS))
+    rounds.add("getppid", other.median("getppid", CALLS))
+
+
+def _datacrumbs(bench: Bench, run_id: str, other: PerCall, rounds: Rounds) -> None:
+    rounds.add("other pread", other.median("pread", CALLS))
+    rounds.add("other getppid", other.median("getppid", CALLS))
+    env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
+    with measured(bench, BIN / "datacrumbs_wrap", "--run-id", run_id, env=env) as traced:
+        rounds.add("traced pread", traced.median("pread", CALLS))
+        rounds.add("traced getppid", traced.median("getppid", CALLS))
+
+
+@contextlib.contextmanager
+def _attached_bpftrace(pid: int) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        ["bpftrace", "-e", _HISTOGRAM.format(pid=pid)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout
+        process.stdout.readline()  # "Attaching 2 probes..."
+        deadline = time.monotonic() + _BPFTRACE_SECONDS
+        while time.monotonic() < deadline and process.poll() is None and not _holds_programs(process.pid, 2):
+            time.sleep(0.05)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _holds_programs(pid: int, count: int) -> bool:
+    """Whether a process has so many BPF programs open, each attached through a perf event."""
+    names = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            names.append(str(descriptor.readlink()))
+    return names.count("anon_inode:[perf_event]") >= count
+
+
+def _bpftrace(other: PerCall, rounds: Rounds) -> None:
+    if not shutil.which("bpftrace"):
+        return
+    with _attached_bpftrace(other.pid) as process:
+        time.sleep(0.3)
+        value = other.median("pread", CALLS)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=_BPFTRACE_SECONDS)
+    # A histogram that holds fewer calls than were made was not attached in time: no figure.
+    if sum(int(n) for n in re.findall(r"\)\s+(\d+) \|", output)) >= 40 * CALLS:
+        rounds.add("bpftrace pread", value)
+
+
+def _strace(bench: Bench, rounds: Rounds) -> None:
+    if shutil.which("strace"):
+        with measured(bench, "strace", "-f", "-e", "trace=pread64", "-o", "/dev/null") as traced:
+            rounds.add("strace pread", traced.median("pread", SLOW_CALLS))
+
+
+def _dftracer(bench: Bench, rounds: Rounds) -> None:
+    """DFTracer's preloaded library from PyPI, where a wheel for this machine exists."""
+    folder = bench.folder / "dftracer"
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
+    try:
+        command += ["--no-deps", "--target", str(folder), "dftracer"]
+        subprocess.run(command, check=True, capture_output=True, timeout=90)
+        library = next(folder.rglob("libdftracer_preload.so"))
+    except (subprocess.SubprocessError, StopIteration):
+        return
+    data = str(bench.file.parent)
+    env = {
+        "LD_PRELOAD": str(library),
+        "DFTRACER_ENABLE": "1",
+        "DFTRACER_DATA_DIR": data,
+        "DFTRACER_LOG_FILE": str(folder / "trace"),
+        "DFTRACER_INC_METADATA": "1",
+    }
+    with contextlib.suppress(Exception), measured(bench, env=env) as traced:
+        rounds.add("dftracer pread", traced.median("pread-libc", SLOW_CALLS))
+        traces = list(folder.glob("trace*"))
+        if not any(path.stat().st_size for path in traces):
+            say("DFTracer wrote nothing: its figure is of no use")
+
+
+def _figures(rounds: Rounds, note: str) -> list[Figure]:
+    traced = rounds.added("traced pread", "pread")
+    histogram = rounds.added("bpftrace pread", "pread")
+    ratio = traced / histogram if traced is not None and histogram else None
+    base = f"of {rounds.best('pread'):.0f} ns untraced"
+    missing = "bpftrace is missing or did not attach"
+    figures = [
+        Figure(
+            "traced 4 KiB pread from tmpfs: added", traced, "ns", most=130, note="; ".join(filter(None, [base, note]))
+        ),
+        Figure("  bpftrace, in-kernel histogram: added", histogram, "ns", note="" if histogram else missing),
+        Figure("  DataCrumbs over bpftrace", ratio, "x", most=0.4, note="" if ratio is not None else missing),
+        Figure("  strace -f -e trace=pread64: added", rounds.added("strace pread", "pread"), "ns"),
+        Figure("  DFTracer, preloaded: added", rounds.added("dftracer pread", "pread"), "ns", note="pread(3)"),
+        Figure(
+            "traced process, call that is not selected (getppid): added",
+            rounds.added("traced getppid", "getppid"),
+            "ns",
+        ),
+        Figure("untraced process, getppid: added", rounds.added("other getppid", "getppid"), "ns", most=35),
+        Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", most=35),
+    ]
+    return figures
