@@ -12,7 +12,6 @@ from tracing import Run, Site
 
 PROGRAMS = Path(__file__).parent / "programs"
 INCLUDE = Path(__file__).parents[2] / "core" / "include"
-NOBODY = 65534
 
 
 @pytest.fixture(scope="session")

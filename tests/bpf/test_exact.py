@@ -123,11 +123,11 @@ def test_times(run: Run, calls: Path, folder: Path) -> None:
 MOVED_ROOT = """
 set -e
 mount -t tmpfs none "$1"
-mkdir "$1/old" "$1/work"
+mkdir "$1/old" "$1/apart"
 cp "$2" "$1/calls"
 cd "$1"
 pivot_root . old
-exec /calls direct /work
+exec /calls direct /apart
 """
 
 
@@ -139,14 +139,16 @@ def test_another_mount_namespace(run: Run, compiled: Callable[..., Path], folder
     root = folder / "root"
     root.mkdir()
     done = run.command(["unshare", "--mount", "sh", "-c", MOVED_ROOT, "sh", root, program])
-    check(run, done.stdout, Path("/work"), 1)
+    check(run, done.stdout, Path("/apart"), 1)
 
 
 def test_bind_mounts(run: Run, calls: Path, folder: Path) -> None:
     """A file reached through a bind mount has the path that it was opened by."""
-    script = 'mount --bind "$1" "$2"; exec "$3" direct "$2"'
-    done = run.command(["unshare", "--mount", "sh", "-c", script, "sh", folder / "0", folder / "1", calls])
-    check(run, done.stdout, folder / "1", 1) if done.stdout else pytest.fail(done.stderr)
+    script = 'mount --bind "$1" "$2"; exec "$3" --run-id test "$4" direct "$2"'
+    wrap = BIN / "datacrumbs_wrap"
+    command = ["unshare", "--mount", "sh", "-ec", script, "sh", folder / "0", folder / "1", wrap, calls]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    check(run, done.stdout, folder / "1", 1)
 
 
 def test_another_pid_namespace(run: Run, calls: Path, folder: Path) -> None:

@@ -209,7 +209,9 @@ class Site:
             if process.poll() is not None:
                 raise AssertionError(process.communicate()[1])
             if path.exists():
-                return dict(line.split("=", 1) for line in path.read_text().splitlines())
+                ready = dict(line.split("=", 1) for line in path.read_text().splitlines())
+                if ready["pid"] == str(process.pid):  # not that of a runtime that was killed
+                    return ready
             time.sleep(0.01)
         raise AssertionError("the runtime does not become ready")
 
