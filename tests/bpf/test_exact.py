@@ -29,7 +29,16 @@ def check(run: Run, output: str, folder: Path, workers: int) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "workers"),
-    [("direct", 1), ("fork", 4), ("orphan", 1), ("exec", 1), ("spawn", 1), ("vfork", 1), ("threads", 3), ("thread-exec", 1)],
+    [
+        ("direct", 1),
+        ("fork", 4),
+        ("orphan", 1),
+        ("exec", 1),
+        ("spawn", 1),
+        ("vfork", 1),
+        ("threads", 3),
+        ("thread-exec", 1),
+    ],
 )
 @pytest.mark.parametrize("build", [(), ("-static",)], ids=["dynamic", "static"])
 def test_calls_are_exact_from(

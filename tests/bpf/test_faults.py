@@ -46,6 +46,7 @@ def test_runtime_is_killed_while_it_starts(site: Site, probes: Path, calls: Path
         time.sleep(chance.uniform(0.05, 0.35))
         held = programs_of(process.pid)
         process.kill()
+        process.wait(timeout=30)  # before its stdin ends
         process.communicate(timeout=30)
         nothing_is_left(*held)
     with site.run(probes, "again") as run:
@@ -162,6 +163,7 @@ def test_target_dies_in_mid_call(run: Run) -> None:
         assert process.stdout.readline() == b"first\n"
         time.sleep(0.3)
         process.kill()
+        process.wait(timeout=30)  # before its stdin ends
     assert run.stop() == 0
     last = [e for e in run.events() if e["pid"] == process.pid][-1]
     assert (last["name"], last["args"]["errno"]) == ("read", "ERESTARTSYS")
@@ -172,7 +174,9 @@ def test_target_dies_in_mid_call(run: Run) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)])
-def test_signals_end_the_run_in_order(site: Site, probes: Path, calls: Path, folder: Path, numbers: tuple[int, ...]) -> None:
+def test_signals_end_the_run_in_order(
+    site: Site, probes: Path, calls: Path, folder: Path, numbers: tuple[int, ...]
+) -> None:
     """SIGINT (and again: an impatient Ctrl-C), SIGTERM and SIGHUP close the trace, while a program is still traced."""
     with site.run(probes, "ending") as run:
         held = programs_of(run.process.pid)

@@ -29,7 +29,9 @@ def looping(command: list[str | Path], **options: object) -> Iterator[subprocess
         assert process.wait(timeout=30) == 0
 
 
-def wrapped(run_dir: Path, run_id: str, *command: str | Path, user: int | None = None) -> subprocess.CompletedProcess[str]:
+def wrapped(
+    run_dir: Path, run_id: str, *command: str | Path, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {"DATACRUMBS_RUN_DIR": str(run_dir), "PATH": os.environ["PATH"]}
     return subprocess.run(
         [BIN / "datacrumbs_wrap", "--quiet", "--run-id", run_id, *command],
@@ -70,7 +72,9 @@ def test_two_runs_at_once(site: Site, probes: Path, calls: Path, folder: Path) -
     assert by_thread(below(two.events(), folder / "2")) == said(second.stdout)
 
 
-def test_a_mark_for_any_run_joins_one_of_the_users(site: Site, probes: Path, nobodys: Path, calls: Path, folder: Path) -> None:
+def test_a_mark_for_any_run_joins_one_of_the_users(
+    site: Site, probes: Path, nobodys: Path, calls: Path, folder: Path
+) -> None:
     """A mark without a run id brings a process under the runs of its own user only."""
     with site.run(probes, "of-root") as roots, site.run(nobodys, "of-nobody", user="nobody") as nobody:
         environment = {"DATACRUMBS_RUN_DIR": str(site.run_dir), "PATH": os.environ["PATH"]}
@@ -89,7 +93,9 @@ def test_another_users_process_cannot_join(run: Run, calls: Path, folder: Path) 
     token = str(fnv1a(run.run_id.encode()))
     for name in ("data", "other", "deep"):
         assert not (folder / "0" / name).exists()
-    subprocess.run([calls, "threads", folder, token], user=NOBODY, group=NOBODY, cwd="/", check=True, capture_output=True)
+    subprocess.run(
+        [calls, "threads", folder, token], user=NOBODY, group=NOBODY, cwd="/", check=True, capture_output=True
+    )
     assert run.stop() == 0
     assert processes(run) == set()
 

@@ -24,7 +24,13 @@ def seen(event: dict[str, Any]) -> Call:
     if event["name"] in _RETURN_DESCRIPTORS and isinstance(result, int) and result >= 0:
         result = FD
     assert ("errno" in args) == (args.get("ret", 0) < 0), event
-    return event["name"], event["path"], event["path2"], result, {k: v for k, v in args.items() if k not in _NOT_COMPARED}
+    return (
+        event["name"],
+        event["path"],
+        event["path2"],
+        result,
+        {k: v for k, v in args.items() if k not in _NOT_COMPARED},
+    )
 
 
 def below(events: list[dict[str, Any]], folder: str | Path) -> list[dict[str, Any]]:
