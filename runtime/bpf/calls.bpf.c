@@ -46,7 +46,7 @@ static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *ta
   return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
 }
 
-/** The directories that a call's paths start at: for chdir() it is another at its end. */
+/** The directories that a call's paths start at: after chdir() and chroot() they are others. */
 static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, struct dc_spec *spec,
                                  struct call_args *args) {
   if (!tag || !task || !spec || !args)
@@ -55,6 +55,7 @@ static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, 
     tag->file = base_of(tag, task, spec->directory[0], args);
   if (spec->path[1] != DC_NONE)
     tag->file2 = base_of(tag, task, spec->directory[1], args);
+  tag->root = meet_root(tag, task);
   return 0;
 }
 
@@ -97,8 +98,10 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
     return 0;
   bool with_paths = !(spec->flags & DC_SPEC_RETURNS_FILE && call->result >= 0);
   __u64 file[DC_MAX_FILES] = {call->file, tag->file2};
-  if (with_paths && spec->flags & DC_SPEC_RETURNS_FILE && spec->path[0] != DC_NONE)
-    file[0] = base_of(tag, task, spec->directory[0], args);
+  if (with_paths && spec->flags & DC_SPEC_RETURNS_FILE && spec->path[0] != DC_NONE) {
+    meet_bases(tag, task, spec, args);
+    file[0] = tag->file;
+  }
   struct scratch *scratch = scratch_take();
   if (!scratch)
     return count_lost(tag->run, spec->fn);
@@ -120,6 +123,8 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
       *(i ? &record->file2 : &record->call.file) = 0;
       continue;
     }
+    if (size > 1 && record->paths[used] == '/')
+      *(i ? &record->file2 : &record->call.file) = tag->root;
     record->call.head.flags |= i ? DC_HAS_PATH2 : DC_HAS_PATH;
     record->path_size[i] = size - 1;
     used += size - 1;

@@ -160,4 +160,29 @@ static __always_inline __u64 meet_directory(struct dc_task *tag, struct task_str
   return task->fs ? meet(tag, path, BPF_CORE_READ(path, dentry, d_inode)) : 0;
 }
 
+/** Whether a directory is the root of its mount namespace, which may be mounted over the kernel's first root. */
+static __always_inline bool is_top(struct mount *mount, struct dentry *dentry) {
+  for (int i = 0; i < 2; i++) {
+    struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+    if (dentry != BPF_CORE_READ(mount, mnt.mnt_root))
+      return false;
+    if (above == mount)
+      return true;
+    dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    mount = above;
+  }
+  return false;
+}
+
+/** The directory that absolute paths of the process start at, 0 unless chroot(2) has changed it. */
+static __always_inline __u64 meet_root(struct dc_task *tag, struct task_struct *task) {
+  struct path *path = (void *)task->fs + bpf_core_field_offset(struct fs_struct, root);
+  if (!task->fs)
+    return 0;
+  struct vfsmount *mount = BPF_CORE_READ(path, mnt);
+  if (is_top((void *)mount - bpf_core_field_offset(struct mount, mnt), BPF_CORE_READ(path, dentry)))
+    return 0;
+  return meet(tag, path, BPF_CORE_READ(path, dentry, d_inode));
+}
+
 #endif

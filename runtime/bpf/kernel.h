@@ -89,7 +89,7 @@ struct files_struct {
 };
 
 struct fs_struct {
-  struct path pwd;
+  struct path root, pwd;
 };
 
 typedef struct {

@@ -22,6 +22,7 @@ struct dc_task {
   __u32 call;  /* number of the system call in flight */
   __u64 start; /* when it began; 0: none in flight */
   __u64 file, file2;
+  __u64 root;  /* where its absolute paths start, see meet_root */
   __u64 known; /* the file key that this thread used last: surely announced */
 };
 

@@ -114,12 +114,18 @@ static uint64_t given_path(struct dc_encoder *encoder, const struct dc_record *r
   struct dc_path path = {0};
   if (!size) /* AT_EMPTY_PATH: the directory's descriptor itself */
     return directory ? dc_names_find(&encoder->names, directory) : 0;
-  if (bytes[0] != '/') {
-    const char *base = directory ? dc_names_directory(&encoder->names, directory) : NULL;
-    base = base ? base : "/...";
+  const char *base = directory ? dc_names_directory(&encoder->names, directory) : NULL;
+  if (!base && (directory || bytes[0] != '/'))
+    base = "/...";
+  if (base)
     dc_path_append(&path, base, strlen(base));
+  if (base && bytes[0] == '/') { /* no ".." leads out of a root */
+    struct dc_path inner = {0};
+    dc_path_append(&inner, bytes, size);
+    dc_path_append(&path, inner.bytes, inner.size);
+  } else {
+    dc_path_append(&path, bytes, size);
   }
-  dc_path_append(&path, bytes, size);
   return name_path(encoder, record, &path);
 }
 

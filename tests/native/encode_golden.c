@@ -47,7 +47,7 @@ static void push_paths(unsigned fn, int64_t result, uint64_t base, const char *f
                .start = 60000,
                .duration = 1500,
                .result = result,
-               .file = base,
+               .file = *first == '/' ? 0 : base, /* a root that chroot(2) did not change */
                .args = {0x241, 0644}},
       .file2 = base,
       .path_size = {(uint16_t)sizes[0], (uint16_t)sizes[1]},
