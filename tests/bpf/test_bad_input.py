@@ -80,12 +80,15 @@ CONTENTS: dict[str, tuple[Callable[[Site], bytes], int, str]] = {
     "too large": (lambda s: os.urandom(17 << 20), DAMAGED, "larger than"),
     "one line": (lambda s: repacked(sealed(s, payload()), lambda t: t.split(b"\n")[1] + b"\n"), DAMAGED, "two lines"),
     "three lines": (lambda s: repacked(sealed(s, payload()), lambda t: t + b"{}\n"), DAMAGED, "two lines"),
-    "changed payload": (lambda s: repacked(sealed(s, payload(1)), lambda t: t.replace(b'"uid":1', b'"uid":0')), REFUSED, "changed after"),
+    "changed payload": (lambda s: repacked(sealed(s, payload(1)), lambda t: t.replace(b'"uid":1', b'"uid":0')),
+        REFUSED, "changed after"),
     "changed signature": (
-        lambda s: repacked(sealed(s, payload()), lambda t: t.replace(b'"signature":"', b'"signature":"AAAA', 1)), DAMAGED, "malformed header"),
+        lambda s: repacked(sealed(s, payload()), lambda t: t.replace(b'"signature":"', b'"signature":"AAAA', 1)),
+        DAMAGED, "malformed header"),
     "no signature": (lambda s: gzip.compress(b'{"datacrumbs":1}\n' + payload() + b"\n"), DAMAGED, "malformed header"),
     "other version": (
-        lambda s: repacked(sealed(s, payload()), lambda t: t.replace(b'"datacrumbs":1', b'"datacrumbs":2', 1)), DAMAGED, "has version 2"),
+        lambda s: repacked(sealed(s, payload()), lambda t: t.replace(b'"datacrumbs":1', b'"datacrumbs":2', 1)),
+        DAMAGED, "has version 2"),
     "wrong key": (lambda s: envelope.seal(payload(), Ed25519PrivateKey.generate()), REFUSED, "does not trust"),
     "expired": (lambda s: sealed(s, payload(seconds=-1)), REFUSED, "expired on"),
     "wrong user": (lambda s: sealed(s, payload(uid=1000)), REFUSED, "not for uid 0"),

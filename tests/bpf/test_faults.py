@@ -101,8 +101,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_disk_full(small_disk: Path, writer: Path, folder: Path) -> None:
-    """A full disk disturbs nobody: the runtime goes on, keeps whole lines only, and tells at its end how many are missing
-    (exit code 73).
+    """A full disk disturbs nobody: the runtime goes on, keeps whole lines only, and tells at its end how many are
+    missing (exit code 73).
     """
     with Site(trace_dir=small_disk) as site:
         process = site.start(site.sign_syscalls(), "full")

@@ -1,7 +1,7 @@
 """The events that tests/bpf/programs/calls.c and paths.c must leave in a trace, and nothing else.
 
-A call is compared in full: name, paths, return value or errno, and every captured argument. The events of one thread are
-compared in their order. A return value that is a descriptor is compared as FD, since threads share the numbers.
+A call is compared in full: name, paths, return value or errno, and every captured argument. The events of one thread
+are compared in their order. A return value that is a descriptor is compared as FD, since threads share the numbers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def said(output: str) -> dict[tuple[int, int], list[Call]]:
 
 
 def work(folder: str | Path) -> list[Call]:
-    """The calls of work() in calls.c."""
+    """What the function work in calls.c calls."""
     data, other, deep = f"{folder}/data", f"{folder}/other", f"{folder}/deep"
     moved, missing = f"{deep}/moved", f"{folder}/missing"
     return [
