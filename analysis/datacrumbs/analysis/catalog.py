@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-
 from datacrumbs.analysis import schema
 
 _NAMES: Final = f"""
@@ -94,7 +93,9 @@ def _runs(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[Ru
         args = json.loads(note) or {}
         if args.get("name") in ("run", "end"):
             found.setdefault((source, args.get("value") or ""), {})[args["name"]] = args
-    return [Run(paths[source], run, parts.get("run", {}), parts.get("end", {})) for (source, run), parts in found.items()]
+    return [
+        Run(paths[source], run, parts.get("run", {}), parts.get("end", {})) for (source, run), parts in found.items()
+    ]
 
 
 def _processes(database: duckdb.DuckDBPyConnection) -> dict[ProcessKey, Process]:

@@ -8,17 +8,17 @@ for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import duckdb
-
 from datacrumbs.analysis import members, schema
 from datacrumbs.analysis.lines import MAX_LINE, LineBuffer
 from datacrumbs.analysis.members import Damage, MemberEnd, Span
@@ -69,62 +69,83 @@ def load(database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: P
     with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
         for source, path in enumerate(paths):
             with open_regular(path, follow=True) as fd:
-                _finish(job, [pool.submit(_read, job, source, fd, *part) for part in _parts(fd)])
+                part = _File.of(source, fd)
+                _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
     return [Note(paths[source], text) for source, _, text in sorted(job.notes)]
 
 
 def _finish(job: _Job, futures: list[Future[None]]) -> None:
     """Waits for the workers; when one fails, or the user gives up, the others stop soon."""
     try:
-        wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            if future.done() or not any(f.done() and f.exception() for f in futures):
-                future.result()
+        for future in as_completed(futures):
+            future.result()
     finally:
         if not all(future.done() for future in futures):
             job.stop.set()
             job.database.interrupt()
-            for future in futures:
-                future.cancel()
 
 
-def _parts(fd: int) -> Iterator[tuple[Span, list[int]]]:
-    """What workers can read at the same time: spans of a gzip file with its members' offsets, or a plain file whole.
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A trace file, cut into spans that workers take one by one; `starts` is where members begin, if it has any.
 
     What is appended to a growing file from here on is left for another time.
     """
-    size = os.fstat(fd).st_size
-    if not members.is_gzip(fd):
-        yield Span(0, size), []
-        return
-    starts = members.boundaries(fd, size)
-    for span in members.spans(starts, size):
-        yield span, starts
+
+    source: int
+    fd: int
+    starts: list[int]
+    spans: deque[Span]
+
+    @staticmethod
+    def of(source: int, fd: int) -> _File:
+        size = os.fstat(fd).st_size
+        if not members.is_gzip(fd):
+            return _File(source, fd, [], deque([Span(0, size)]))
+        starts = members.boundaries(fd, size)
+        return _File(source, fd, starts, deque(members.spans(starts, size)))
+
+    def take(self) -> Span | None:
+        """The next span, for whichever worker asks first; None when there is none left."""
+        with contextlib.suppress(IndexError):
+            return self.spans.popleft()
+        return None
+
+    def text(self, span: Span) -> Iterator[bytes | MemberEnd | Damage]:
+        return members.inflate(self.fd, span, self.starts) if self.starts else members.read_plain(self.fd, span.end)
 
 
-def _read(job: _Job, source: int, fd: int, span: Span, starts: list[int]) -> None:
-    """One worker's part: inflates a span and inserts its lines, a chunk at a time."""
+def _read(job: _Job, file: _File) -> None:
+    """One worker: inflates spans as long as there are any, and inserts their lines a chunk at a time."""
+    with job.database.cursor() as cursor, LineBuffer() as buffer:
+        while (span := file.take()) and not job.stop.is_set():
+            for _ in _gather(job, file, span, buffer):
+                _insert(cursor, buffer, file.source)
+        _insert(cursor, buffer, file.source)
+        if buffer.overlong:
+            text = f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"
+            job.notes.append((file.source, 0, text))
+
+
+def _gather(job: _Job, file: _File, span: Span, buffer: LineBuffer) -> Iterator[None]:
+    """Moves a span's lines into the buffer, and yields each time it is full."""
     at = span.start
     cut = False
-    with job.database.cursor() as cursor, LineBuffer() as buffer:
-        for piece in members.inflate(fd, span, starts) if starts else members.read_plain(fd, span.end):
-            if job.stop.is_set():
-                return
-            if isinstance(piece, bytes):
-                buffer.add(piece)
-            elif isinstance(piece, MemberEnd):
-                buffer.end_member()
-                job.progress(piece.next - at)
-                at = piece.next
-            elif isinstance(piece, Damage):
-                cut = _take_damage(job, source, buffer, piece)
-            if buffer.size >= CHUNK:
-                _insert(cursor, buffer, source)
-        if buffer.end(cut=cut) and not cut:
-            job.notes.append((source, span.end, "ends in the middle of a line: read to its last whole line"))
-        if buffer.overlong:
-            job.notes.append((source, at, f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"))
-        _insert(cursor, buffer, source)
+    for piece in file.text(span):
+        if job.stop.is_set():
+            return
+        if isinstance(piece, bytes):
+            buffer.add(piece)
+        elif isinstance(piece, MemberEnd):
+            buffer.end_member()
+            job.progress(piece.next - at)
+            at = piece.next
+        else:
+            cut = _take_damage(job, file.source, buffer, piece)
+        if buffer.size >= CHUNK:
+            yield
+    if buffer.end(cut=cut) and not cut:
+        job.notes.append((file.source, span.end, "ends in the middle of a line: read to its last whole line"))
 
 
 def _take_damage(job: _Job, source: int, buffer: LineBuffer, damage: Damage) -> bool:
@@ -145,7 +166,7 @@ def _insert(cursor: duckdb.DuckDBPyConnection, buffer: LineBuffer, source: int) 
         buffer.clear()
 
 
-@contextmanager
+@contextlib.contextmanager
 def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB in memory that reads nothing but what it is told to.
 

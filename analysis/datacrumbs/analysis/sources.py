@@ -43,7 +43,9 @@ def _expand(path: Path) -> list[Path]:
             raise read_error(path, error) from error
         raise NoInputError(f"{str(path)!r} is not a file name", "give another name") from error
     if not traces:
-        raise NoInputError(f"{path} holds no trace (*{' or *'.join(SUFFIXES)})", "name the folder that the runtime named")
+        raise NoInputError(
+            f"{path} holds no trace (*{' or *'.join(SUFFIXES)})", "name the folder that the runtime named"
+        )
     return traces
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final
 
 import duckdb
-
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.completeness import judge
@@ -151,7 +150,9 @@ def _processes(
 ) -> list[ProcessRow]:
     busy = {(host, pid): time for host, pid, time in database.execute(_BUSY).fetchall()}
     rows = []
-    for host, pid, threads, calls, errors, time, *moved, key in database.execute(_PROCESSES, [sorted(chosen)]).fetchall():
+    for host, pid, threads, calls, errors, time, *moved, key in database.execute(
+        _PROCESSES, [sorted(chosen)]
+    ).fetchall():
         who = known.get((host, pid), Process())
         rows.append(
             ProcessRow(

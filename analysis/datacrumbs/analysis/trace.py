@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-
 from datacrumbs.analysis import progress, sources
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.load import Note, database, load

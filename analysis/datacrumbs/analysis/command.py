@@ -1,0 +1,58 @@
+"""datacrumbs_analyze: answers from traces. Each verb is a file in commands/ and a line in `VERBS`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from datacrumbs.analysis.commands.summary import SummaryCommand
+from datacrumbs.core import cli
+
+
+class Verb(Protocol):
+    """One verb. Its docstring is its help; its module imports nothing heavy, so that `--help` is instant."""
+
+    name: str
+    example: str
+
+    def prepare_parser(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the verb's own arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Does it and returns the exit code."""
+
+
+VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(),)
+
+
+def main() -> int:
+    """The command `datacrumbs_analyze`."""
+    return cli.main("datacrumbs_analyze", run)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs the verb that the arguments name.
+
+    Raises:
+        UsageError: the arguments make no sense.
+    """
+    parser = cli.parser(
+        "datacrumbs_analyze",
+        "Answers from DataCrumbs traces (and other DFTracer traces): where did the I/O time go?",
+        "\n".join(verb.example for verb in VERBS),
+    )
+    choices = parser.add_subparsers(metavar="VERB", required=True, title="verbs")
+    for verb in VERBS:
+        text = verb.__doc__ or ""
+        chosen = choices.add_parser(
+            verb.name,
+            help=text.partition("\n")[0].rstrip("."),
+            description=text,
+            epilog=f"example:\n  {verb.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.prepare_parser(chosen)
+        chosen.set_defaults(run=verb.run)
+    args = parser.parse_args(argv)
+    return int(args.run(args))

@@ -1,0 +1,1 @@
+"""The verbs of datacrumbs_analyze: one file each."""

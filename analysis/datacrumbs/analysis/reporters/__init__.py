@@ -1,0 +1,1 @@
+"""How answers look: pure functions from a result to text."""
