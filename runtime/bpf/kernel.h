@@ -84,6 +84,14 @@ struct fdtable {
   struct file **fd;
 };
 
+struct hlist_node {
+  struct hlist_node *next;
+};
+
+struct hlist_head {
+  struct hlist_node *first;
+};
+
 struct files_struct {
   struct fdtable *fdt;
 };

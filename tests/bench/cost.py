@@ -139,6 +139,7 @@ def _dftracer(bench: Bench, rounds: Rounds) -> None:
     env = {
         "LD_PRELOAD": str(library),
         "DFTRACER_ENABLE": "1",
+        "DFTRACER_INIT": "PRELOAD",
         "DFTRACER_DATA_DIR": data,
         "DFTRACER_LOG_FILE": str(folder / "trace"),
         "DFTRACER_INC_METADATA": "1",
@@ -156,7 +157,7 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
     ratio = traced / histogram if traced is not None and histogram else None
     base = f"of {rounds.best('pread'):.0f} ns untraced"
     missing = "bpftrace is missing or did not attach"
-    figures = [
+    return [
         Figure(
             "traced 4 KiB pread from tmpfs: added", traced, "ns", most=130, note="; ".join(filter(None, [base, note]))
         ),
@@ -172,4 +173,3 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
         Figure("untraced process, getppid: added", rounds.added("other getppid", "getppid"), "ns", most=35),
         Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", most=35),
     ]
-    return figures

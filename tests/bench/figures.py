@@ -29,7 +29,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """ "met", "MISSED", "not measured", or nothing where there is no target."""
+        """One of "met", "MISSED" and "not measured", or nothing where there is no target."""
         if self.measured is None:
             return "not measured"
         if self.most is None and self.least is None:

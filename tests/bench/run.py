@@ -12,12 +12,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support")]
 
-import cost
-import figures
-import floods
-import functions
-import startup
-from bench import Bench, BenchError, opened, say
+import cost  # noqa: E402
+import figures  # noqa: E402
+import floods  # noqa: E402
+import functions  # noqa: E402
+import startup  # noqa: E402
+from bench import Bench, BenchError, opened, say  # noqa: E402
 
 PARTS: dict[str, Callable[[Bench], list[figures.Figure]]] = {
     "cost": cost.measure,
