@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -44,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
     )
     choices = parser.add_subparsers(metavar="VERB", required=True, title="verbs")
     for verb in VERBS:
-        text = verb.__doc__ or ""
+        text = inspect.cleandoc(verb.__doc__ or "")
         chosen = choices.add_parser(
             verb.name,
             help=text.partition("\n")[0].rstrip("."),

@@ -21,6 +21,7 @@ from rich.text import Text
 
 _UNLIMITED: Final = 100_000
 """Columns of a pipe: names are never cut there."""
+_NONE: Final = "-"
 _MANY: Final = 3
 """Names that are listed in the header before the rest is only counted."""
 
@@ -36,11 +37,11 @@ class _Column:
 
 def _bytes(row: Any) -> str:
     moved = row.bytes_read + row.bytes_written + row.bytes_copied
-    return size(moved) if moved else ""
+    return _number(moved, size)
 
 
 def _number(number: int, show: Callable[[int], str]) -> str:
-    return show(number) if number else ""
+    return show(number) if number else _NONE
 
 
 _CALLS: Final = _Column("calls", lambda row: count(row.calls))
@@ -84,6 +85,8 @@ def write(summary: Summary, out: TextIO, *, top: int, width: int | None = None) 
     terminal = out.isatty()
     console = Console(file=out, width=width or (None if terminal else _UNLIMITED), highlight=False, soft_wrap=False)
     _write_header(console, summary.header)
+    if len(summary.categories) > len(summary.header.total_categories):
+        _write_line(console, "totals", f"of {_names(summary.header.total_categories)} alone, so that each byte counts once")
     _write_completeness(console, summary.completeness)
     for title, columns, rows in (
         ("By category", _CATEGORIES, summary.categories),
@@ -120,10 +123,12 @@ def _write_header(console: Console, header: Header) -> None:
             f"{bandwidth(header.bytes_per_s_io)} during I/O, {bandwidth(header.bytes_per_s_wall)} over the whole time"
         )
         lines.append(("bandwidth", rates))
-    if header.total_categories:
-        lines.append(("totals of", _names(header.total_categories)))
     for title, value in lines:
-        console.print(Text.assemble((f"{title:<10}", "bold"), _plain(value)), soft_wrap=True)
+        _write_line(console, title, value)
+
+
+def _write_line(console: Console, title: str, value: str, style: str = "") -> None:
+    console.print(Text.assemble((f"{title:<10}", "bold"), (printable(value), style)), soft_wrap=True)
 
 
 def _write_completeness(console: Console, facts: Completeness) -> None:
@@ -137,7 +142,7 @@ def _write_completeness(console: Console, facts: Completeness) -> None:
             f"NO: {_things(facts.read, 'event')} read, {_things(facts.lost or 0, 'event')} lost",
             "bold red",
         )
-    console.print(Text.assemble((f"{'complete':<10}", "bold"), (verdict, style)), soft_wrap=True)
+    _write_line(console, "complete", verdict, style)
     for line in _gaps(facts):
         console.print(Text.assemble(" " * 10, ("- ", style), _plain(line)), soft_wrap=True)
 
@@ -167,12 +172,12 @@ def _gaps(facts: Completeness) -> Iterable[str]:
 
 
 def _write_table(console: Console, title: str, columns: Sequence[_Column], rows: Sequence[Any], top: int) -> None:
-    # The first row of a pipe's table is its heading, and nothing else is in its way: awk and column -t can read it.
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="bold")
+    shown = rows[:top] if top else rows
+    columns = [c for c in columns if c is not _ERRORS or any(row.errors for row in shown)]
     for column in columns:
         justify: Literal["left", "right"] = "left" if column.name else "right"
         table.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", min_width=len(column.title))
-    shown = rows[:top] if top else rows
     for row in shown:
         table.add_row(*(_plain(column.show(row)) for column in columns))
     console.print()
