@@ -3,7 +3,7 @@
 `TraceWriter` puts down one record at a time; `synthetic` fills a trace with millions of plausible calls, fast. As a
 program it makes a trace to measure with:
 
-    PYTHONPATH=tests python -m support.tracegen --events 10000000 /tmp/ten-million.pfw.gz
+    python tests/support/tracegen.py --events 10000000 /tmp/ten-million.pfw.gz
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class TraceWriter:
     def __enter__(self) -> TraceWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.end_member()
         self._file.close()
 
@@ -159,20 +161,25 @@ CALLS: Final = (
 
 def synthetic(path: Path, events: int, *, processes: int = 8, threads: int = 2, files: int = 200, seed: int = 1,
               host: str = "node1") -> None:  # fmt: skip
-    """Writes a whole trace of `events` calls: plausible names, durations, sizes and files, the same for the same seed."""
+    """Writes a whole trace of `events` plausible calls, the same for the same seed."""
     with TraceWriter(path, host=host) as trace:
         trace.opening()
         for number in range(processes):
             trace.process(2000 + 100 * number, f"worker{number}", cmd=f"./worker --rank {number}")
-        paths = [trace.file(f"/scratch/alice/run/step{number // 10:03}/part-{number:05}.bin") for number in range(files)]
+        paths = [
+            trace.file(f"/scratch/alice/run/step{number // 10:03}/part-{number:05}.bin") for number in range(files)
+        ]
         end = EPOCH_NS
-        for end, line in _lines(random.Random(seed), events, processes, threads, paths, name_hash(host)):
+        for at, line in _lines(random.Random(seed), events, processes, threads, paths, name_hash(host)):
             trace.line(line)
+            end = at
         trace.events = events
         trace.closing(ended=end // 1000)
 
 
-def _lines(rng: random.Random, events: int, processes: int, threads: int, paths: list[str], hhash: str) -> Iterator[tuple[int, bytes]]:  # fmt: skip
+def _lines(
+    rng: random.Random, events: int, processes: int, threads: int, paths: list[str], hhash: str
+) -> Iterator[tuple[int, bytes]]:
     """The calls, each with its end in nanoseconds: every thread has a clock of its own that never runs backwards."""
     kinds = rng.choices(CALLS, [weight for _, _, weight, _, _ in CALLS], k=4099)
     spread = [rng.lognormvariate(0, 0.6) for _ in range(8191)]
@@ -188,11 +195,14 @@ def _lines(rng: random.Random, events: int, processes: int, threads: int, paths:
         now = clocks[thread] = start + duration
         ts = start // 1000
         moved = f',"count":{size}' if size else ""
-        yield now, (
-            f'{{"name":"{name}","cat":"{cat}","pid":{pid},"tid":{tid},"ts":{ts},"dur":{now // 1000 - ts},"ph":"X",'
-            f'"args":{{"hhash":"{hhash}","fhash":"{paths[(number // 50 + thread) % len(paths)]}",'
-            f'"ret":{size}{moved},"dur_ns":{duration}}}}}'
-        ).encode()
+        yield (
+            now,
+            (
+                f'{{"name":"{name}","cat":"{cat}","pid":{pid},"tid":{tid},"ts":{ts},"dur":{now // 1000 - ts},"ph":"X",'
+                f'"args":{{"hhash":"{hhash}","fhash":"{paths[(number // 50 + thread) % len(paths)]}",'
+                f'"ret":{size}{moved},"dur_ns":{duration}}}}}'
+            ).encode(),
+        )
 
 
 def main() -> None:

@@ -10,46 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 READS: Final = frozenset(
-    [
-        "read",
-        "pread",
-        "pread64",
-        "readv",
-        "preadv",
-        "preadv64",
-        "preadv2",
-        "preadv64v2",
-        "fread",
-        "fread_unlocked",
-        "MPI_File_read",
-        "MPI_File_read_all",
-        "MPI_File_read_at",
-        "MPI_File_read_at_all",
-        "MPI_File_iread",
-        "MPI_File_iread_at",
-    ]
+    ["read", "pread", "pread64", "readv", "preadv", "preadv64", "preadv2", "preadv64v2", "fread", "fread_unlocked"]
 )
-"""Calls whose return value is a number of bytes that came from a file."""
+"""Calls whose return value is a number of bytes that came from a file (`fread`'s is items; schema.py multiplies)."""
 WRITES: Final = frozenset(
     [
-        "write",
-        "pwrite",
-        "pwrite64",
-        "writev",
-        "pwritev",
-        "pwritev64",
-        "pwritev2",
-        "pwritev64v2",
-        "fwrite",
+        "write", "pwrite", "pwrite64", "writev", "pwritev", "pwritev64", "pwritev2", "pwritev64v2", "fwrite",
         "fwrite_unlocked",
-        "MPI_File_write",
-        "MPI_File_write_all",
-        "MPI_File_write_at",
-        "MPI_File_write_at_all",
-        "MPI_File_iwrite",
-        "MPI_File_iwrite_at",
     ]
-)
+)  # fmt: skip
 """Calls whose return value is a number of bytes that went to a file."""
 COPIES: Final = frozenset(["sendfile", "sendfile64", "copy_file_range", "splice", "tee", "vmsplice"])
 """Calls that move bytes inside the kernel: neither read nor written by the program, and reported apart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import duckdb
@@ -47,7 +47,7 @@ _FUNCTIONS: Final = f"""
         WHERE kind = {schema.KIND_CALL}
         GROUP BY cat, name
     )
-    SELECT cat, name, {_SUMS}, any_value(spread.at) AS at, max(longest)
+    SELECT cat, name, {_SUMS}, any_value(spread.at[1]), any_value(spread.at[2]), max(longest)
     FROM tally JOIN spread USING (cat, name)
     GROUP BY cat, name
     ORDER BY time DESC, cat, name
@@ -62,7 +62,8 @@ _FILES: Final = f"""
 """
 
 _PROCESSES: Final = f"""
-    SELECT coalesce(any_value(names.text), '') AS name_of_host, pid, count(DISTINCT tid), {_SUMS}, any_value(host) AS host
+    SELECT
+        coalesce(any_value(names.text), '') AS name_of_host, pid, count(DISTINCT tid), {_SUMS}, any_value(host) AS host
     FROM tally LEFT JOIN names ON names.kind = 'HH' AND names.key = tally.host
     WHERE cat IN (SELECT unnest(?))
     GROUP BY tally.host, pid
@@ -136,8 +137,10 @@ def _categories(database: duckdb.DuckDBPyConnection) -> list[CategoryRow]:
 
 def _functions(database: duckdb.DuckDBPyConnection) -> list[FunctionRow]:
     return [
-        FunctionRow(category, name, calls, errors, time, round(time / calls), *spread, longest, *moved)
-        for category, name, calls, errors, time, *moved, spread, longest in database.execute(_FUNCTIONS).fetchall()
+        FunctionRow(category, name, calls, errors, time, round(time / calls), p50, p99, longest, read, written, copied)
+        for category, name, calls, errors, time, read, written, copied, p50, p99, longest in database.execute(
+            _FUNCTIONS
+        ).fetchall()
     ]
 
 
@@ -146,7 +149,7 @@ def _files(database: duckdb.DuckDBPyConnection, chosen: frozenset[str]) -> list[
 
 
 def _processes(
-    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: dict[ProcessKey, Process]
+    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process]
 ) -> list[ProcessRow]:
     busy = {(host, pid): time for host, pid, time in database.execute(_BUSY).fetchall()}
     rows = []

@@ -67,7 +67,8 @@ _FILES: Final = (
     _Column("file", lambda row: row.path or "(its name is not in the trace)", name=True),
 )  # fmt: skip
 _PROCESSES: Final = (
-    _Column("pid", lambda row: "" if row.pid is None else str(row.pid)), _Column("host", lambda row: row.host, name=True),
+    _Column("pid", lambda row: "" if row.pid is None else str(row.pid)),
+    _Column("host", lambda row: row.host, name=True),
     _CALLS, _ERRORS, _TIME, _Column("busy", lambda row: duration(row.busy_ns)), _READ, _WRITTEN,
     _Column("process", lambda row: row.command or row.name, name=True),
 )  # fmt: skip
@@ -85,8 +86,9 @@ def write(summary: Summary, out: TextIO, *, top: int, width: int | None = None) 
     terminal = out.isatty()
     console = Console(file=out, width=width or (None if terminal else _UNLIMITED), highlight=False, soft_wrap=False)
     _write_header(console, summary.header)
-    if len(summary.categories) > len(summary.header.total_categories):
-        _write_line(console, "totals", f"of {_names(summary.header.total_categories)} alone, so that each byte counts once")
+    counted = summary.header.total_categories
+    if len(summary.categories) > len(counted):
+        _write_line(console, "totals", f"of {_names(counted)} alone, so that each byte counts once")
     _write_completeness(console, summary.completeness)
     for title, columns, rows in (
         ("By category", _CATEGORIES, summary.categories),
@@ -99,26 +101,19 @@ def write(summary: Summary, out: TextIO, *, top: int, width: int | None = None) 
 
 
 def _write_header(console: Console, header: Header) -> None:
-    moved = header.bytes_read + header.bytes_written
+    threads, files = _things(header.threads, "thread"), _things(header.files, "file")
+    in_io, busy, time = duration(header.io_wall_ns), duration(header.io_busy_ns), duration(header.io_time_ns)
+    where = f"{_names(header.runs) or 'unknown'} on {_names(header.hosts) or 'an unknown host'}{_of(header.users)}"
+    when = f"{duration(header.wall_ns)} from {moment(header.started_us)}" if header.started_us else "no event"
+    seen = f"{_things(header.processes, 'process', 'processes')}, {threads}, {files}, {_things(header.calls, 'call')}"
     lines = [
-        (
-            "run",
-            f"{_names(header.runs) or 'unknown'} on {_names(header.hosts) or 'an unknown host'}{_of(header.users)}",
-        ),
-        ("time", f"{duration(header.wall_ns)} from {moment(header.started_us)}" if header.started_us else "no event"),
-        (
-            "seen",
-            f"{_things(header.processes, 'process', 'processes')}, {_things(header.threads, 'thread')}, "
-            f"{_things(header.files, 'file')}, {_things(header.calls, 'call')}",
-        ),
-        (
-            "I/O time",
-            f"{duration(header.io_wall_ns)} with a process in I/O, {duration(header.io_busy_ns)} summed over processes, "
-            f"{duration(header.io_time_ns)} over calls",
-        ),
+        ("run", where),
+        ("time", when),
+        ("seen", seen),
+        ("I/O time", f"{in_io} with a process in I/O, {busy} summed over processes, {time} over calls"),
         ("bytes", f"{size(header.bytes_read)} read, {size(header.bytes_written)} written{_copied(header)}"),
     ]
-    if moved:
+    if header.bytes_read or header.bytes_written:
         rates = (
             f"{bandwidth(header.bytes_per_s_io)} during I/O, {bandwidth(header.bytes_per_s_wall)} over the whole time"
         )
