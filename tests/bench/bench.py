@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,14 @@ def measured(
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+def wait_for_quiet(seconds: float) -> int:
+    """Waits until nobody else traces, at most `seconds`. Returns how many tracing programs are still attached."""
+    deadline = time.monotonic() + seconds
+    while (others := other_tracers()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return others
 
 
 def other_tracers() -> int:

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import Bench, PerCall, measured, other_tracers, say
+import empty
+from bench import Bench, PerCall, measured, say, wait_for_quiet
 from figures import Figure
 from tracing import BIN
 
@@ -25,6 +26,7 @@ _HISTOGRAM = (
     "tracepoint:syscalls:sys_exit_pread64 /pid == {pid} && @s[tid]/ {{ @h = hist(nsecs - @s[tid]); delete(@s[tid]); }}"
 )
 _BPFTRACE_SECONDS = 20
+_QUIET_SECONDS = 10
 
 
 class Rounds:
@@ -47,14 +49,17 @@ class Rounds:
 def measure(bench: Bench) -> list[Figure]:
     """Rounds of: nothing attached, DataCrumbs, bpftrace; then strace and DFTracer, which differ by far."""
     rounds = Rounds()
-    notes = []
-    if other_tracers():
-        notes.append("others trace on this machine")
+    disturbed = False
+    floor = empty.compile_empty(bench)
     probes = bench.site.sign_syscalls()
     with measured(bench) as other:
         for number in range(bench.rounds):
             say(f"ns per call, round {number + 1} of {bench.rounds}")
+            disturbed |= wait_for_quiet(_QUIET_SECONDS) > 0
             _nothing(other, rounds)
+            if floor:
+                with empty.attached(floor):
+                    rounds.add("empty getppid", other.median("getppid", CALLS))
             with bench.site.run(probes, f"percall{number}") as run:
                 _datacrumbs(bench, run.run_id, other, rounds)
             _nothing(other, rounds)
@@ -62,7 +67,7 @@ def measure(bench: Bench) -> list[Figure]:
         say("ns per call under strace and DFTracer")
         _strace(bench, rounds)
         _dftracer(bench, rounds)
-    return _figures(rounds, "; ".join(notes))
+    return _figures(rounds, "others trace on this machine" if disturbed else "")
 
 
 def _nothing(other: PerCall, rounds: Rounds) -> None:
@@ -155,11 +160,17 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
     traced = rounds.added("traced pread", "pread")
     histogram = rounds.added("bpftrace pread", "pread")
     ratio = traced / histogram if traced is not None and histogram else None
-    base = f"of {rounds.best('pread'):.0f} ns untraced"
+    empty_pair = rounds.added("empty getppid", "getppid")
+    floor = "" if empty_pair is None else f"empty programs alone: {empty_pair:.0f} ns"
+    notes = "; ".join(filter(None, [f"untraced: {rounds.best('pread'):.0f} ns", floor, note]))
     missing = "bpftrace is missing or did not attach"
     return [
         Figure(
-            "traced 4 KiB pread from tmpfs: added", traced, "ns", most=130, note="; ".join(filter(None, [base, note]))
+            "traced 4 KiB pread from tmpfs: added",
+            traced,
+            "ns",
+            most=130,
+            note=notes,
         ),
         Figure("  bpftrace, in-kernel histogram: added", histogram, "ns", note="" if histogram else missing),
         Figure("  DataCrumbs over bpftrace", ratio, "x", most=0.4, note="" if ratio is not None else missing),
@@ -170,6 +181,6 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
             rounds.added("traced getppid", "getppid"),
             "ns",
         ),
-        Figure("untraced process, getppid: added", rounds.added("other getppid", "getppid"), "ns", most=35),
-        Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", most=35),
+        Figure("untraced process, getppid: added", rounds.added("other getppid", "getppid"), "ns", most=35, note=floor),
+        Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", most=35, note=floor),
     ]
