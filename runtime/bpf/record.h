@@ -33,11 +33,9 @@ enum dc_kind {
 
 /** Flags of a call record. */
 enum dc_call_flag {
-  DC_HAS_FILE = 1 << 0,   /**< `file` is set */
-  DC_HAS_FILE2 = 1 << 1,  /**< `file2` is set */
-  DC_HAS_PATH = 1 << 2,   /**< the first path follows; `file` is the directory that it starts at; 0: "/" */
-  DC_HAS_PATH2 = 1 << 3,  /**< the second path follows; `file2` likewise */
-  DC_UNFINISHED = 1 << 4, /**< the thread ended inside the call (exit_group, a fatal signal) */
+  DC_HAS_PATH = 1 << 0,   /**< the first path follows; `file` is the directory that it starts at; 0: "/" */
+  DC_HAS_PATH2 = 1 << 1,  /**< the second path follows; `file2` likewise */
+  DC_UNFINISHED = 1 << 2, /**< the thread ended inside the call (exit_group, a fatal signal) */
 };
 
 struct dc_record {
