@@ -18,9 +18,9 @@ from bench import Bench, PerCall, measured, say, wait_for_quiet
 from figures import Figure
 from tracing import BIN
 
-CALLS = 10_000
-"""A batch: at 41 batches, half of what the default ring holds."""
-SLOW_CALLS = 500
+CALLS = 2_000
+"""A batch of about a millisecond; 201 of them fill half of the default ring."""
+SLOW_CALLS = 100
 _HISTOGRAM = (
     "tracepoint:syscalls:sys_enter_pread64 /pid == {pid}/ {{ @s[tid] = nsecs; }} "
     "tracepoint:syscalls:sys_exit_pread64 /pid == {pid} && @s[tid]/ {{ @h = hist(nsecs - @s[tid]); delete(@s[tid]); }}"
@@ -59,7 +59,7 @@ def measure(bench: Bench) -> list[Figure]:
             _nothing(other, rounds)
             if floor:
                 with empty.attached(floor):
-                    rounds.add("empty getppid", other.median("getppid", CALLS))
+                    rounds.add("empty getppid", other.cost("getppid", CALLS))
             with bench.site.run(probes, f"percall{number}") as run:
                 _datacrumbs(bench, run.run_id, other, rounds)
             _nothing(other, rounds)
@@ -71,17 +71,17 @@ def measure(bench: Bench) -> list[Figure]:
 
 
 def _nothing(other: PerCall, rounds: Rounds) -> None:
-    rounds.add("pread", other.median("pread", CALLS))
-    rounds.add("getppid", other.median("getppid", CALLS))
+    rounds.add("pread", other.cost("pread", CALLS))
+    rounds.add("getppid", other.cost("getppid", CALLS))
 
 
 def _datacrumbs(bench: Bench, run_id: str, other: PerCall, rounds: Rounds) -> None:
-    rounds.add("other pread", other.median("pread", CALLS))
-    rounds.add("other getppid", other.median("getppid", CALLS))
+    rounds.add("other pread", other.cost("pread", CALLS))
+    rounds.add("other getppid", other.cost("getppid", CALLS))
     env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
     with measured(bench, BIN / "datacrumbs_wrap", "--run-id", run_id, env=env) as traced:
-        rounds.add("traced pread", traced.median("pread", CALLS))
-        rounds.add("traced getppid", traced.median("getppid", CALLS))
+        rounds.add("traced pread", traced.cost("pread", CALLS))
+        rounds.add("traced getppid", traced.cost("getppid", CALLS))
 
 
 @contextlib.contextmanager
@@ -116,18 +116,18 @@ def _bpftrace(other: PerCall, rounds: Rounds) -> None:
         return
     with _attached_bpftrace(other.pid) as process:
         time.sleep(0.3)
-        value = other.median("pread", CALLS)
+        value = other.cost("pread", CALLS)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=_BPFTRACE_SECONDS)
     # A histogram that holds fewer calls than were made was not attached in time: no figure.
-    if sum(int(n) for n in re.findall(r"\)\s+(\d+) \|", output)) >= 40 * CALLS:
+    if sum(int(n) for n in re.findall(r"\)\s+(\d+) \|", output)) >= 200 * CALLS:
         rounds.add("bpftrace pread", value)
 
 
 def _strace(bench: Bench, rounds: Rounds) -> None:
     if shutil.which("strace"):
         with measured(bench, "strace", "-f", "-e", "trace=pread64", "-o", "/dev/null") as traced:
-            rounds.add("strace pread", traced.median("pread", SLOW_CALLS))
+            rounds.add("strace pread", traced.cost("pread", SLOW_CALLS))
 
 
 def _dftracer(bench: Bench, rounds: Rounds) -> None:
@@ -150,10 +150,10 @@ def _dftracer(bench: Bench, rounds: Rounds) -> None:
         "DFTRACER_INC_METADATA": "1",
     }
     with contextlib.suppress(Exception), measured(bench, env=env) as traced:
-        rounds.add("dftracer pread", traced.median("pread-libc", SLOW_CALLS))
-        traces = list(folder.glob("trace*"))
-        if not any(path.stat().st_size for path in traces):
-            say("DFTracer wrote nothing: its figure is of no use")
+        rounds.add("dftracer pread", traced.cost("pread-libc", SLOW_CALLS))
+    # It writes when its process ends.
+    if not any(path.stat().st_size for path in folder.glob("trace*")):
+        say("DFTracer wrote nothing: its figure is of no use")
 
 
 def _figures(rounds: Rounds, note: str) -> list[Figure]:

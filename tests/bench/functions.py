@@ -20,7 +20,7 @@ from figures import Figure
 from tracing import BIN, binary, function_probes
 
 COUNT = 1000
-CALLS = 5_000
+CALLS = 1_000
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -77,14 +77,14 @@ def _cost(bench: Bench, library: Path, probes: ProbeSet) -> list[Figure]:
     for number in range(bench.rounds):
         say(f"ns per call of a user function, round {number + 1} of {bench.rounds}")
         with measured(bench, library=library) as other:
-            base.append(other.median("plain_001", CALLS))
+            base.append(other.cost("plain_001", CALLS))
         run_id = f"functions{number}"
         with (
             bench.site.run(signed, run_id) as run,
             measured(bench, BIN / "datacrumbs_wrap", "--run-id", run_id, library=library, env=env) as traced,
         ):
-            plain.append(traced.median("plain_001", CALLS))
-            marked.append(traced.median("marked_001", CALLS))
+            plain.append(traced.cost("plain_001", CALLS))
+            marked.append(traced.cost("marked_001", CALLS))
         run.trace.unlink()
     push, endbr = min(plain) - min(base), min(marked) - min(base)
     return [

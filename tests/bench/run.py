@@ -18,6 +18,7 @@ import floods  # noqa: E402
 import functions  # noqa: E402
 import startup  # noqa: E402
 from bench import Bench, BenchError, opened, say  # noqa: E402
+from datacrumbs.core.errors import DataCrumbsError  # noqa: E402
 
 PARTS: dict[str, Callable[[Bench], list[figures.Figure]]] = {
     "cost": cost.measure,
@@ -34,17 +35,20 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=sorted(PARTS), help="measure this part; may be repeated")
     options = parser.parse_args()
     found: list[figures.Figure] = []
+    missing = False
     try:
         with opened(quick=options.quick) as bench:
             for name, measure in PARTS.items():
                 if not options.only or name in options.only:
                     found += measure(bench)
-    except BenchError as error:
-        say(str(error))
-        return 69
+    except (BenchError, DataCrumbsError) as error:
+        say(f"cannot measure the rest: {error}")
+        missing = True
     figures.show(found)
     if options.json:
         figures.write_json(options.json, found)
+    if missing:
+        return 69
     return 1 if any(figure.failed for figure in found) else 0
 
 
