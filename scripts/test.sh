@@ -6,4 +6,6 @@ cd "$(dirname "$0")/.."
 if [ "$(id -u)" -eq 0 ] && [ ! -e /sys/kernel/tracing/events ]; then
   mount -t tracefs tracefs /sys/kernel/tracing || echo "test: cannot mount tracefs: eBPF tests will be skipped" >&2
 fi
+# Other tools that read our traces, each in an environment of its own, before any test's time limit begins.
+.venv/bin/python tests/support/readers.py
 exec .venv/bin/python -m pytest "$@"
