@@ -119,18 +119,29 @@ static __always_inline bool send_path(const struct dc_task *tag, struct path *pa
   return scratch_send(scratch, sizeof(*record) + size);
 }
 
-/** The path under `key` is known from here on, unless the ring is full: then the next call tries again. */
-static __noinline int announce(struct dc_task *tag, struct path *path, __u64 key) {
+/**
+ * The path at `at` is known under `key` from here on, unless the ring is full: then the next call tries again.
+ *
+ * A global function, which the verifier goes through once and not at every call, so its pointers are plain numbers.
+ */
+__noinline int announce(struct dc_task *tag, __u64 at, __u64 key) {
   struct seen_key seen_key = {.file = key};
   __u8 one = 1;
-  if (!tag || !path)
+  if (!tag)
     return 0;
   seen_key.run = tag->run;
-  if (send_path(tag, path, key)) {
+  if (send_path(tag, (struct path *)at, key)) {
     bpf_map_update_elem(&seen, &seen_key, &one, BPF_ANY);
     tag->known = key;
   }
   return 0;
+}
+
+/** A kernel pointer as a plain number: a copy of it is one to the verifier. */
+static __always_inline __u64 number_from(const void *pointer) {
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+  return number;
 }
 
 /** The key of a path's file; makes sure that its path has been sent. */
@@ -144,7 +155,7 @@ static __always_inline __u64 meet(struct dc_task *tag, struct path *path, struct
   if (bpf_map_lookup_elem(&seen, &seen_key))
     tag->known = key;
   else
-    announce(tag, path, key);
+    announce(tag, number_from(path), key);
   return key;
 }
 
@@ -164,13 +175,14 @@ static __always_inline __u64 meet_opened(struct dc_task *tag, struct task_struct
   if (!inode)
     return 0;
   __u64 key = key_of(inode);
-  announce(tag, (void *)file + bpf_core_field_offset(struct file, f_path), key);
+  announce(tag, number_from(file) + bpf_core_field_offset(struct file, f_path), key);
   return key;
 }
 
 static __always_inline __u64 meet_directory(struct dc_task *tag, struct task_struct *task) {
-  struct path *path = (void *)task->fs + bpf_core_field_offset(struct fs_struct, pwd);
-  return task->fs ? meet(tag, path, BPF_CORE_READ(path, dentry, d_inode)) : 0;
+  struct fs_struct *fs = BPF_CORE_READ(task, fs);
+  struct path *path = (void *)fs + bpf_core_field_offset(struct fs_struct, pwd);
+  return fs ? meet(tag, path, BPF_CORE_READ(path, dentry, d_inode)) : 0;
 }
 
 /** Whether a directory is the root of its mount namespace, which may be mounted over the kernel's first root. */
@@ -189,9 +201,10 @@ static __always_inline bool is_top(struct mount *mount, struct dentry *dentry) {
 
 /** The directory that absolute paths of the process start at, 0 unless chroot(2) has changed it. */
 static __always_inline __u64 meet_root(struct dc_task *tag, struct task_struct *task) {
-  struct path *path = (void *)task->fs + bpf_core_field_offset(struct fs_struct, root);
-  if (!task->fs)
+  struct fs_struct *fs = BPF_CORE_READ(task, fs);
+  if (!fs)
     return 0;
+  struct path *path = (void *)fs + bpf_core_field_offset(struct fs_struct, root);
   struct vfsmount *mount = BPF_CORE_READ(path, mnt);
   if (is_top((void *)mount - bpf_core_field_offset(struct mount, mnt), BPF_CORE_READ(path, dentry)))
     return 0;

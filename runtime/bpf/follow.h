@@ -83,15 +83,32 @@ static __noinline int send_process(struct dc_task *tag, struct task_struct *task
   return 0;
 }
 
-/** The run that wants this process: the first that is ready, has the token and belongs to the same user. */
+struct search {
+  __u64 token;
+  __u32 uid;
+  __u32 slot; /* DC_MAX_RUNS: none */
+};
+
+static long search_step(__u32 slot, struct search *search) {
+  const struct dc_run *run = bpf_map_lookup_elem(&runs, &slot);
+  if (!run || !run->ready || run->uid != search->uid)
+    return 0;
+  if (search->token != DC_TOKEN_ANY && search->token != run->token)
+    return 0;
+  search->slot = slot;
+  return 1;
+}
+
+/**
+ * The run that wants this process: the first that is ready, has the token and belongs to the same user.
+ *
+ * A loop in the program itself would have the verifier go through all that follows once for each slot.
+ */
 static __always_inline struct dc_run *run_for(struct task_struct *task, __u64 token, __u32 *slot) {
-  for (__u32 i = 0; i < DC_MAX_RUNS; i++) {
-    *slot = i;
-    struct dc_run *run = bpf_map_lookup_elem(&runs, slot);
-    if (run && run->ready && (token == DC_TOKEN_ANY || token == run->token) && belongs(task, run))
-      return run;
-  }
-  return NULL;
+  struct search search = {.token = token, .uid = task->cred->euid.val, .slot = DC_MAX_RUNS};
+  bpf_loop(DC_MAX_RUNS, search_step, &search, 0);
+  *slot = search.slot;
+  return bpf_map_lookup_elem(&runs, slot);
 }
 
 /** DC_MARKER_START: tags all threads of the current process. */
