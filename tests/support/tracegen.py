@@ -100,20 +100,18 @@ class TraceWriter:
             self._lines.clear()
             self._size = 0
 
-    def opening(self, *, probes: int = 17, refused: tuple[str, ...] = (), started: int = EPOCH_NS // 1000) -> None:
+    def opening(self, *, started: int = EPOCH_NS // 1000, **members: Any) -> None:
         """The opening record: what the run was asked to do. `started` in microseconds since 1970."""
-        self.json(
-            self._metadata(
-                1000, "datacrumbs", name="run", value=self._run_id, version="0.1.0", user="alice", uid=1000,
-                host=self._host, started=started, probes=probes, refused=list(refused),
-            )
-        )  # fmt: skip
+        values = {"version": "0.1.0", "user": "alice", "uid": 1000, "host": self._host, "started": started,
+                  "probes": 17, "probe_file": "sha256:0", "min_duration_ns": 0, "refused_count": 0, "refused": [],
+                  "excluded": []}  # fmt: skip
+        self.json(self._metadata(1, "datacrumbs", name="run", value=self._run_id, **values | members))
 
-    def closing(self, *, ended: int, **counters: Any) -> None:
-        """The closing record. `ended` in microseconds since 1970; `counters` override those of a run without loss."""
-        values = {"captured": self.events, "lost": 0, "lost_by_function": {}, "missed_returns": 0,
-                  "written": self.events, "unwritten": 0, "reason": "signal"}  # fmt: skip
-        self.json(self._metadata(1000, "datacrumbs", name="end", value=self._run_id, ended=ended, **values | counters))
+    def closing(self, *, ended: int, **members: Any) -> None:
+        """The closing record. `ended` in microseconds since 1970; `members` override those of a run without loss."""
+        values = {"ended": ended, "captured": self.events, "lost": 0, "lost_by_function": {}, "missed_returns": 0,
+                  "unnamed": 0, "unwritten": 0, "reason": "signal"}  # fmt: skip
+        self.json(self._metadata(1, "datacrumbs", name="end", value=self._run_id, **values | members))
 
     def file(self, path: str) -> str:
         """Names a file and returns its hash."""
@@ -123,8 +121,9 @@ class TraceWriter:
     def process(self, pid: int, name: str, *, ppid: int = 1, cmd: str = "", cwd: str = "/home/alice",
                 start_ns: int = EPOCH_NS, kind: str = "start") -> Process:  # fmt: skip
         """A process joined the run, or began another program with `kind="exec"`."""
-        self.json({"name": "process_name", "pid": pid, "tid": pid, "ph": "M", "args": {"name": name}})
-        self._event(kind, "dftracer", pid, pid, start_ns, 0, ppid=ppid, comm=name, cmd=cmd or name, cwd=cwd)
+        self.json({"name": "process_name", "ph": "M", "pid": pid, "tid": pid, "args": {"name": name}})
+        folder = self.file(cwd)
+        self._event(kind, "dftracer", pid, pid, start_ns, 0, cwd=folder, ppid=ppid, comm=name, cmd=cmd or name)
         return Process(pid, name)
 
     def exit(self, process: Process, at_ns: int, **status: int) -> None:
@@ -139,11 +138,12 @@ class TraceWriter:
 
     def _event(self, name: str, cat: str, pid: int, tid: int, start: int, duration: int, **args: Any) -> None:
         ts = start // 1000
-        self.json({"name": name, "cat": cat, "pid": pid, "tid": tid, "ts": ts, "dur": (start + duration) // 1000 - ts,
-                   "ph": "X", "args": {"hhash": self._hhash} | args})  # fmt: skip
+        times = {"ts": ts, "dur": (start + duration) // 1000 - ts}
+        ids = {"name": name, "cat": cat, "ph": "X", "pid": pid, "tid": tid}
+        self.json(ids | times | {"args": {"hhash": self._hhash} | args})
 
     def _metadata(self, pid: int, record: str, **args: Any) -> Record:
-        return {"name": record, "cat": "dftracer", "pid": pid, "tid": pid, "ph": "M", "args": args}
+        return {"name": record, "cat": "dftracer", "ph": "M", "pid": pid, "tid": pid, "args": args}
 
 
 CALLS: Final = (
@@ -198,7 +198,7 @@ def _lines(
         yield (
             now,
             (
-                f'{{"name":"{name}","cat":"{cat}","pid":{pid},"tid":{tid},"ts":{ts},"dur":{now // 1000 - ts},"ph":"X",'
+                f'{{"name":"{name}","cat":"{cat}","ph":"X","pid":{pid},"tid":{tid},"ts":{ts},"dur":{now // 1000 - ts},'
                 f'"args":{{"hhash":"{hhash}","fhash":"{paths[(number // 50 + thread) % len(paths)]}",'
                 f'"ret":{size}{moved},"dur_ns":{duration}}}}}'
             ).encode(),

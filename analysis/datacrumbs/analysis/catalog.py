@@ -90,7 +90,7 @@ def read_catalog(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> 
 def _runs(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[Run]:
     found: dict[tuple[int, str], dict[str, Mapping[str, Any]]] = {}
     for source, note in database.execute(_RUNS).fetchall():
-        args = json.loads(note) or {}
+        args = json.loads(note or "{}") or {}
         if args.get("name") in ("run", "end"):
             found.setdefault((source, args.get("value") or ""), {})[args["name"]] = args
     return [

@@ -41,8 +41,13 @@ class Completeness:
     @property
     def complete(self) -> bool:
         """Whether nothing is known to be missing: the runtimes said so, and all that they wrote was read."""
-        gaps = (self.lost, self.missed_returns, self.unwritten, self.refused_count, self.broken_lines)
+        gaps = (self.lost, self.missed_returns, self.unwritten, self.refused_count, self.broken_lines, self.missing)
         return self.captured is not None and not any(gaps) and not self.unclosed and not self.notes
+
+    @property
+    def missing(self) -> int:
+        """Events that a closed trace's runtime wrote and that are not in the files."""
+        return 0 if self.captured is None or self.unclosed else max(0, self.captured - self.unwritten - self.read)
 
 
 def judge(traces: Traces) -> Completeness:

@@ -62,6 +62,7 @@ _IS_METADATA: Final = "ph IN ('M', '4')"
 """Chrome's letter, or the number that DFTracer 2 writes in its place."""
 _IS_SPAN: Final = "ph IN ('X', '1')"
 _IS_SOUND: Final = f"name IS NOT NULL AND ts BETWEEN 0 AND {MAX_TIME} AND coalesce(dur, 0) BETWEEN 0 AND {MAX_TIME}"
+_DUR: Final = f"if(dur BETWEEN 0 AND {MAX_TIME}, dur, 0)"
 _IS_LIFE: Final = "cat = 'dftracer'"
 _NAMES_A_HASH: Final = "name IN ('FH', 'HH', 'SH')"
 
@@ -87,8 +88,8 @@ def insert(path: str, source: int, max_object: int) -> str:
                 WHEN ph IS NULL OR {_IS_SPAN} THEN {KIND_BROKEN}
                 ELSE {KIND_OTHER}
             END,
-            name, coalesce(cat, ''), pid, tid, ts, coalesce(dur, 0),
-            if(args.dur_ns BETWEEN 0 AND {1000 * MAX_TIME}, args.dur_ns, coalesce(dur, 0) * 1000),
+            name, coalesce(cat, ''), pid, tid, ts, {_DUR},
+            if(args.dur_ns BETWEEN 0 AND {1000 * MAX_TIME}, args.dur_ns, 1000 * {_DUR}),
             if(args.size > 1, try_cast(args.ret * args.size::HUGEINT AS BIGINT), args.ret),
             hash(coalesce(args.hhash, '#{source}')),
             hash(coalesce(if({_IS_METADATA}, args.value, NULL), args.fhash, args.fname, '')),

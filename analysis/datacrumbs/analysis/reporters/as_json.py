@@ -16,7 +16,8 @@ _TABLES: Final = ("categories", "functions", "files", "processes")
 def to_json(summary: Summary, *, top: int = 0) -> dict[str, Any]:
     """The summary as plain JSON values, with the first `top` rows of each table; 0: all rows."""
     value = {"version": VERSION, **asdict(summary)}
-    value["completeness"]["complete"] = summary.completeness.complete
+    facts = summary.completeness
+    value["completeness"] |= {"complete": facts.complete, "missing": facts.missing}
     if top:
         for table in _TABLES:
             value[table] = value[table][:top]
@@ -27,3 +28,4 @@ def write(summary: Summary, out: TextIO, *, top: int = 0) -> None:
     """Writes the JSON form; only ASCII, so that no text of a trace can do anything to a terminal."""
     json.dump(to_json(summary, top=top), out, indent=2, ensure_ascii=True)
     out.write("\n")
+    out.flush()

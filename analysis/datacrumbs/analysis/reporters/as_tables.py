@@ -6,6 +6,7 @@ stays what it is, text.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TextIO
@@ -83,8 +84,16 @@ def write(summary: Summary, out: TextIO, *, top: int, width: int | None = None) 
         top: rows of each table; 0: all.
         width: columns; default: the terminal's, or no limit.
     """
-    terminal = out.isatty()
-    console = Console(file=out, width=width or (None if terminal else _UNLIMITED), highlight=False, soft_wrap=False)
+    if out.isatty():
+        _print(Console(file=out, width=width, highlight=False), summary, top)
+    else:
+        text = io.StringIO()
+        _print(Console(file=text, width=width or _UNLIMITED, highlight=False), summary, top)
+        out.write("\n".join(line.rstrip() for line in text.getvalue().split("\n")))
+    out.flush()
+
+
+def _print(console: Console, summary: Summary, top: int) -> None:
     _write_header(console, summary.header)
     counted = summary.header.total_categories
     if len(summary.categories) > len(counted):
@@ -159,6 +168,8 @@ def _gaps(facts: Completeness) -> Iterable[str]:
         yield f"{_things(facts.unnamed, 'call')} on files that had no name any more"
     for source in facts.unclosed:
         yield f"{source}: no closing record, so its runtime still runs or was killed"
+    if facts.missing:
+        yield f"{_things(facts.missing, 'event')} that the runtime wrote and the file does not hold"
     if facts.broken_lines:
         yield f"{_things(facts.broken_lines, 'line')} that {'is' if facts.broken_lines == 1 else 'are'} no record"
     if facts.other_records:
