@@ -7,12 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from datacrumbs.core import elf
 from datacrumbs.core.errors import DataCrumbsError
 from datacrumbs.core.files import require_regular
 from datacrumbs.core.probes import Binary, Function, ProbeSet
 from datacrumbs.core.users import User, open_as
-from datacrumbs.runtime.exits import find_exits
 from datacrumbs.runtime.plan import ENDBR_BYTES, Inspected
 
 _ENDBR: Final = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
@@ -40,6 +38,10 @@ def _offsets(probes: ProbeSet) -> list[list[int]]:
 
 
 def _inspect(stack: contextlib.ExitStack, binary: Binary, offsets: Sequence[int], user: User) -> Inspected:
+    # Here, because runs on system calls alone are ready sooner without an ELF reader.
+    from datacrumbs.core import elf
+    from datacrumbs.runtime.exits import find_exits
+
     try:
         descriptor = open_as(user, opener(binary.path))
         stack.callback(os.close, descriptor)
