@@ -29,6 +29,7 @@ test: ## (root) installs what is missing, builds, lints and runs all tests
 	@scripts/install-dependencies.sh test
 	@scripts/build.sh $(PREFIX)
 	@$(MAKE) --no-print-directory lint
+	@$(VENV)/python tests/support/readers.py
 	@scripts/test.sh
 
 bench: build ## (root) figures against their targets, and against other tools

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -77,3 +78,11 @@ def test_every_folder_with_a_description_is_built() -> None:
 def test_dependencies_are_bounded_below() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert all(">=" in dependency for dependency in project["dependencies"])
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """ARCHITECTURE.md says of each dependency why it and not our own code."""
+    page = (ROOT / "ARCHITECTURE.md").read_text().lower()
+    for dependency in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
+        name = re.split(r"[<>=~ ]", dependency)[0].lower()
+        assert f"| {name} " in page, dependency
