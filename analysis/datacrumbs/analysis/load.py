@@ -1,9 +1,9 @@
 """From trace files to the table `records`: several workers inflate, DuckDB takes their lines apart.
 
 DuckDB's JSON reader is what makes this fast (0.4 s for a million events on one core, where polars needs 1.2 s and
-pyarrow 1.3 s) and safe (no line can break it, and since 2.0 an unfinished line leaves its neighbour alone). What it
-reads is always a buffer of whole lines in memory, never the file itself, so that a damaged or growing file is no special
-case for it.
+pyarrow 1.3 s) and safe: no line can break it, and since its version 2.0 an unfinished line leaves its neighbour alone.
+What it reads is always a buffer of whole lines in memory, never the file itself, so that a damaged or growing file is
+no special case for it.
 """
 
 from __future__ import annotations
