@@ -113,9 +113,9 @@ class TraceWriter:
                   "unnamed": 0, "unwritten": 0, "reason": "signal"}  # fmt: skip
         self.json(self._metadata(1, "datacrumbs", name="end", value=self._run_id, **values | members))
 
-    def file(self, path: str) -> str:
-        """Names a file and returns its hash."""
-        self.json(self._metadata(1000, "FH", name=path, value=name_hash(path)))
+    def file(self, path: str, pid: int = 1000) -> str:
+        """Names a file, which the process `pid` was the first to use, and returns its hash."""
+        self.json(self._metadata(pid, "FH", name=path, value=name_hash(path)))
         return name_hash(path)
 
     def process(self, pid: int, name: str, *, ppid: int = 1, cmd: str = "", cwd: str = "/home/alice",

@@ -10,18 +10,24 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 READS: Final = frozenset(
-    ["read", "pread", "pread64", "readv", "preadv", "preadv64", "preadv2", "preadv64v2", "fread", "fread_unlocked"]
-)
-"""Calls whose return value is a number of bytes that came from a file (`fread`'s is items; schema.py multiplies)."""
-WRITES: Final = frozenset(
     [
-        "write", "pwrite", "pwrite64", "writev", "pwritev", "pwritev64", "pwritev2", "pwritev64v2", "fwrite",
-        "fwrite_unlocked",
+        "read", "pread", "pread64", "readv", "preadv", "preadv64", "preadv2", "preadv64v2", "recvfrom",
+        "fread", "fread_unlocked",
     ]
 )  # fmt: skip
-"""Calls whose return value is a number of bytes that went to a file."""
-COPIES: Final = frozenset(["sendfile", "sendfile64", "copy_file_range", "splice", "tee", "vmsplice"])
-"""Calls that move bytes inside the kernel: neither read nor written by the program, and reported apart."""
+"""Calls whose return value is a number of bytes that came in (`fread`'s is items; schema.py multiplies)."""
+WRITES: Final = frozenset(
+    [
+        "write", "pwrite", "pwrite64", "writev", "pwritev", "pwritev64", "pwritev2", "pwritev64v2", "sendto",
+        "fwrite", "fwrite_unlocked",
+    ]
+)  # fmt: skip
+"""Calls whose return value is a number of bytes that went out."""
+COPIES: Final = frozenset(["sendfile", "sendfile64", "copy_file_range", "splice"])
+"""Calls that move bytes inside the kernel: neither read nor written by the program, and reported apart.
+
+The three sets together are the calls whose bytes dfanalyzer counts, so that both tools agree.
+"""
 
 APPLICATION: Final = "application"
 _LAYERS: Final[Mapping[str, tuple[str, ...]]] = {

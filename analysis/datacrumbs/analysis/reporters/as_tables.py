@@ -141,11 +141,11 @@ def _write_completeness(console: Console, facts: Completeness) -> None:
         verdict, style = "unknown: this tracer does not say what it lost", "yellow"
     elif facts.complete:
         verdict, style = f"yes: {_things(facts.captured, 'event')} captured, none lost", "green"
+    elif facts.lost or facts.missing:
+        gone = (facts.lost or 0) + facts.missing
+        verdict, style = f"NO: {_things(gone, 'event')} lost, {count(facts.read)} read", "bold red"
     else:
-        verdict, style = (
-            f"NO: {_things(facts.read, 'event')} read, {_things(facts.lost or 0, 'event')} lost",
-            "bold red",
-        )
+        verdict, style = f"not quite: {_things(facts.read, 'event')} read, none known to be lost", "yellow"
     _write_line(console, "complete", verdict, style)
     for line in _gaps(facts):
         console.print(Text.assemble(" " * 10, ("- ", style), _plain(line)), soft_wrap=True)
