@@ -181,6 +181,8 @@ def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
         "threads": threads,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
+        # Else DuckDB may come to pack the table in the middle of loading it, at twice the memory and a third more time.
+        "checkpoint_threshold": "16TB",
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "python_enable_replacements": False,
