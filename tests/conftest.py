@@ -5,13 +5,16 @@ Tests use what `make build` installed into .venv, never the sources on a path, s
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+_LOCK = Path("/run/lock/datacrumbs-ebpf.lock")
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +27,19 @@ def root() -> Path:
 def bin_dir() -> Path:
     """Where the commands of the checkout are installed."""
     return ROOT / ".venv" / "bin"
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that attach eBPF programs run one after another on a machine, whatever checkout they belong to: uprobes are
+    registered under one lock in the kernel.
+    """
+    if not request.node.get_closest_marker("ebpf"):
+        yield
+        return
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _missing_for_ebpf() -> str:

@@ -144,12 +144,9 @@ static __always_inline __u64 number_from(const void *pointer) {
   return number;
 }
 
-/** The key of a path's file; makes sure that its path has been sent. */
-static __always_inline __u64 meet(struct dc_task *tag, struct path *path, struct inode *inode) {
-  if (!inode)
-    return 0;
-  __u64 key = key_of(inode);
-  if (key == tag->known)
+/** Makes sure that the path of a file has been sent under its key. */
+static __always_inline __u64 meet(struct dc_task *tag, struct path *path, __u64 key) {
+  if (!key || key == tag->known)
     return key;
   struct seen_key seen_key = {.file = key, .run = tag->run};
   if (bpf_map_lookup_elem(&seen, &seen_key))
@@ -165,7 +162,8 @@ static __always_inline __u64 meet_descriptor(struct dc_task *tag, struct task_st
   if (!file)
     return 0;
   struct path *path = (void *)file + bpf_core_field_offset(struct file, f_path);
-  return meet(tag, path, inode_of(file));
+  struct inode *inode = inode_of(file);
+  return inode ? meet(tag, path, key_of(inode)) : 0;
 }
 
 /** The same for a file that was opened just now: its path is sent in any case, for it may have been renamed. */
@@ -179,10 +177,20 @@ static __always_inline __u64 meet_opened(struct dc_task *tag, struct task_struct
   return key;
 }
 
+/**
+ * The key of a directory that relative paths start at, with its name in it: nothing tells us when such a directory is
+ * renamed, or removed and its inode number given to another. File systems without inode generations (overlayfs) give
+ * it at once. The kernel's hash of a name is salted with the parent directory: commit 8387ff2577eb (4.8).
+ */
+static __always_inline __u64 key_of_start(struct dentry *dentry) {
+  struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+  return inode ? mix(key_of(inode), 0, BPF_CORE_READ(dentry, d_name.hash)) : 0;
+}
+
 static __always_inline __u64 meet_directory(struct dc_task *tag, struct task_struct *task) {
   struct fs_struct *fs = BPF_CORE_READ(task, fs);
   struct path *path = (void *)fs + bpf_core_field_offset(struct fs_struct, pwd);
-  return fs ? meet(tag, path, BPF_CORE_READ(path, dentry, d_inode)) : 0;
+  return fs ? meet(tag, path, key_of_start(BPF_CORE_READ(path, dentry))) : 0;
 }
 
 /** Whether a directory is the root of its mount namespace, which may be mounted over the kernel's first root. */
@@ -208,7 +216,7 @@ static __always_inline __u64 meet_root(struct dc_task *tag, struct task_struct *
   struct vfsmount *mount = BPF_CORE_READ(path, mnt);
   if (is_top((void *)mount - bpf_core_field_offset(struct mount, mnt), BPF_CORE_READ(path, dentry)))
     return 0;
-  return meet(tag, path, BPF_CORE_READ(path, dentry, d_inode));
+  return meet(tag, path, key_of_start(BPF_CORE_READ(path, dentry)));
 }
 
 #endif

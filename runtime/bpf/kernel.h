@@ -37,6 +37,7 @@ struct pt_regs {
 #endif
 
 struct qstr {
+  __u32 hash;
   __u32 len;
   const unsigned char *name;
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,5 +65,5 @@ def probes(site: Site) -> Path:
 @pytest.fixture
 def run(site: Site, probes: Path) -> Iterator[Run]:
     """A runtime of root's, ready; `run.stop()` before its trace is read."""
-    with site.run(probes, "test") as run:
+    with site.run(probes, f"test-{os.getpid()}") as run:
         yield run

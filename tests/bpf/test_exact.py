@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -62,7 +62,11 @@ def test_raw_system_calls(run: Run, compiled: Callable[..., Path], folder: Path)
 def test_threads_that_were_there_before_the_tag(run: Run, calls: Path, folder: Path) -> None:
     """A process that tags itself is followed with all its threads, from the tag until it ends it."""
     done = subprocess.run(
-        [calls, "threads", folder, str(fnv1a(b"test"))], check=True, capture_output=True, text=True, timeout=60
+        [calls, "threads", folder, str(fnv1a(run.run_id.encode()))],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     inside = [line for line in done.stdout.splitlines() if not line.endswith("/3")]
     check(run, "\n".join(inside), folder, 3)
@@ -94,9 +98,25 @@ def test_tracked_program(run: Run, site: object, calls: Path, folder: Path) -> N
     assert by_thread(events) == said(done.stdout)
 
 
-def test_all_ways_to_name_a_file(run: Run, compiled: Callable[..., Path], folder: Path) -> None:
+@pytest.fixture(params=["as is", "overlay"])
+def work_in(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
+    """A folder on the machine's own file system, and one on overlayfs, which gives inode numbers again at once."""
+    if request.param == "as is":
+        yield folder / "0"
+        return
+    places = dict(zip(("lowerdir", "upperdir", "workdir"), (folder / str(i) for i in range(3)), strict=True))
+    options = ",".join(f"{name}={place}" for name, place in places.items())
+    command = ["mount", "-t", "overlay", "overlay", "-o", options, folder / "3"]
+    if subprocess.run(command, stderr=subprocess.PIPE).returncode:
+        pytest.skip("this file system cannot be an overlay's upper layer, as when it is one itself: tested as it is")
+    try:
+        yield folder / "3"
+    finally:
+        subprocess.run(["umount", folder / "3"], check=True)
+
+
+def test_all_ways_to_name_a_file(run: Run, compiled: Callable[..., Path], work_in: Path) -> None:
     """Relative paths, descriptors of folders, redirection, inherited descriptors, renamed and linked files, pipes."""
-    work_in = folder / "0"
     (work_in / "in").write_text("abc")
     with (work_in / "in").open() as stdin:
         done = run.command([compiled("paths"), work_in], stdin=stdin)
@@ -163,9 +183,9 @@ def test_changed_root(run: Run, compiled: Callable[..., Path], folder: Path) -> 
 
 def test_bind_mounts(run: Run, calls: Path, folder: Path) -> None:
     """A file reached through a bind mount has the path that it was opened by."""
-    script = 'mount --bind "$1" "$2"; exec "$3" --run-id test "$4" direct "$2"'
+    script = 'mount --bind "$1" "$2"; exec "$3" --run-id "$5" "$4" direct "$2"'
     wrap = BIN / "datacrumbs_wrap"
-    command = ["unshare", "--mount", "sh", "-ec", script, "sh", folder / "0", folder / "1", wrap, calls]
+    command = ["unshare", "--mount", "sh", "-ec", script, "sh", folder / "0", folder / "1", wrap, calls, run.run_id]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     check(run, done.stdout, folder / "1", 1)
 

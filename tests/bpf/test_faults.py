@@ -155,7 +155,7 @@ def test_target_dies_in_mid_call(run: Run) -> None:
     sees), and then the end.
     """
     with subprocess.Popen(
-        [BIN / "datacrumbs_wrap", "--run-id", "test", "cat"],
+        [BIN / "datacrumbs_wrap", "--run-id", run.run_id, "cat"],
         env={"DATACRUMBS_RUN_DIR": str(run.run_dir)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         process.stdin.write(b"first\n")

@@ -12,14 +12,14 @@ from tracing import BIN, Run, read_lines
 
 pytestmark = pytest.mark.ebpf
 
-LATE = 1.3
+LATE = 2.5
 """Seconds after which a call must be in the file: a member is closed each second, and a loaded machine is slower."""
 
 
 def test_trace_is_readable_while_it_grows(run: Run, compiled: Callable[..., Path], folder: Path) -> None:
-    """At any moment the file holds whole lines, never fewer than before, and all calls that are over a second old."""
+    """At any moment the file holds whole lines, never fewer than before, and all calls that are some seconds old."""
     writer = subprocess.Popen(
-        [BIN / "datacrumbs_wrap", "--run-id", "test", compiled("writer"), folder / "file", "3", "2000"],
+        [BIN / "datacrumbs_wrap", "--run-id", run.run_id, compiled("writer"), folder / "file", "4", "2000"],
         env={"DATACRUMBS_RUN_DIR": str(run.run_dir)},
     )
     begin, before, looks = time.time(), 0, 0
@@ -36,7 +36,7 @@ def test_trace_is_readable_while_it_grows(run: Run, compiled: Callable[..., Path
     assert writer.returncode == 0
     assert looks > 10
     assert run.stop() == 0
-    assert sum(e["name"] == "pwrite64" for e in run.events()) == 6000
+    assert sum(e["name"] == "pwrite64" for e in run.events()) == 8000
 
 
 def test_member_boundaries_are_line_ends(run: Run, compiled: Callable[..., Path], folder: Path) -> None:
