@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from datacrumbs.core.errors import DataCrumbsError, UsageError
 from datacrumbs.core.text import printable
@@ -48,8 +53,18 @@ def main(prog: str, run: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         The exit code: what `run` returned, the error's own code, or 130 after Ctrl-C.
     """
     try:
-        return run(sys.argv[1:] if argv is None else argv)
+        with _interrupts(last=argv is None) as interrupted:
+            return _run(prog, run, sys.argv[1:] if argv is None else argv, interrupted)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(prog: str, run: Callable[[Sequence[str]], int], argv: Sequence[str], interrupted: threading.Event) -> int:
+    try:
+        return run(argv)
     except DataCrumbsError as error:
+        if interrupted.is_set():
+            return EXIT_INTERRUPTED
         report(prog, error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -59,6 +74,8 @@ def main(prog: str, run: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if interrupted.is_set():  # a library (DuckDB) made an error of its own of the interrupt
+            return EXIT_INTERRUPTED
         if os.environ.get("DATACRUMBS_DEBUG"):
             raise
         unexpected = DataCrumbsError(
@@ -67,6 +84,46 @@ def main(prog: str, run: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         )
         report(prog, unexpected)
         return unexpected.exit_code
+
+
+@contextmanager
+def _interrupts(*, last: bool) -> Iterator[threading.Event]:
+    """Remembers that Ctrl-C was pressed, whatever becomes of the KeyboardInterrupt that it raises.
+
+    A library may turn it into another exception, and Python drops one that is raised while an object is destroyed; such
+    a one is raised again. Where somebody else handles SIGINT, or in another thread than the first, nothing changes.
+
+    Args:
+        last: nothing but Python's own end follows, which would answer an interrupt with a traceback: from then on
+            there is none.
+    """
+    pressed = threading.Event()
+    handled = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if not handled:
+        yield pressed
+        return
+    unraisable = sys.unraisablehook
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    def again(what: sys.UnraisableHookArgs) -> None:
+        if issubclass(what.exc_type, KeyboardInterrupt):
+            _thread.interrupt_main()
+        else:
+            unraisable(what)
+
+    signal.signal(signal.SIGINT, remember)
+    sys.unraisablehook = again
+    try:
+        yield pressed
+    finally:
+        sys.unraisablehook = unraisable
+        if signal.getsignal(signal.SIGINT) is remember:
+            signal.signal(signal.SIGINT, signal.SIG_IGN if last else signal.default_int_handler)
 
 
 def report(prog: str, error: DataCrumbsError) -> None:

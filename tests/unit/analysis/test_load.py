@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +72,33 @@ def test_a_plain_trace_that_was_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_trace_can_be_read_while_it_grows(tmp_path: Path) -> None:
+    """A writer in another process appends members, one more whenever it is told to, and stops in the middle of each."""
     path = tmp_path / "growing.pfw.gz"
-    done = threading.Event()
-
-    def write() -> None:
-        with TraceWriter(path, member_bytes=20_000) as writer:
-            worker = writer.process(5, "worker")
-            while not done.is_set():
-                writer.call(worker, "read", EPOCH_NS, 4000, ret=1)
-                writer._file.flush()
-
-    writing = threading.Thread(target=write)
-    writing.start()
-    try:
-        time.sleep(0.2)
-        counts = [read(path)[0] for _ in range(5)]
-    finally:
-        done.set()
-        writing.join()
-    assert counts == sorted(counts) and counts[0] < counts[-1]
-    assert read(path)[1:] == (0, [])
+    code = (
+        "import sys; from pathlib import Path; from tracegen import EPOCH_NS, TraceWriter, gzip_member\n"
+        "with TraceWriter(Path(sys.argv[1]), plain=True) as writer:\n"
+        "    worker, file, half = writer.process(5, 'worker'), writer._file, b''\n"
+        "    for _ in sys.stdin:\n"
+        "        for _ in range(300): writer.call(worker, 'read', EPOCH_NS, 4000, ret=1)\n"
+        "        member = gzip_member(b'\\n'.join(writer._lines) + b'\\n'); writer._lines.clear()\n"
+        "        file.write(half + member[:50]); file.flush(); half = member[50:]\n"
+        "        print(flush=True)\n"
+        "    file.write(half)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as writing:
+        assert writing.stdin and writing.stdout
+        counts = []
+        for _ in range(4):
+            writing.stdin.write("more\n")
+            writing.stdin.flush()
+            writing.stdout.readline()
+            counts.append(read(path)[0])
+        writing.communicate(timeout=120)
+    assert counts == sorted(counts) and counts[0] < 300 < counts[-1] < 1200
+    assert read(path) == (1200, 0, [])
 
 
 def test_damage_in_the_middle_costs_one_member(trace: Path) -> None:
