@@ -62,7 +62,7 @@ static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   if (call == DC_NR_PRCTL && first_arg(regs) == DC_MARKER && !is_foreign_call(task))
     return heed_marker(task, tag, regs);
   if (!tag)
@@ -164,7 +164,7 @@ static __always_inline void finish_call(struct dc_task *tag, struct task_struct 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(dc_sys_exit, struct pt_regs *regs, long result) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   if (!tag || !tag->start)
     return 0;
   finish_call(tag, task, regs, result, 0, bpf_ktime_get_ns());
@@ -174,7 +174,7 @@ int BPF_PROG(dc_sys_exit, struct pt_regs *regs, long result) {
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(dc_fork, struct task_struct *parent, struct task_struct *child) {
-  struct dc_task *tag = bpf_task_storage_get(&tasks, parent, 0, 0);
+  struct dc_task *tag = tag_of(parent);
   struct dc_run *run = tag ? run_of(tag) : NULL;
   if (!run || !belongs(parent, run))
     return 0;
@@ -188,7 +188,7 @@ int BPF_PROG(dc_fork, struct task_struct *parent, struct task_struct *child) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(dc_exec, struct task_struct *task) {
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   struct dc_run *run = tag ? run_of(tag) : NULL;
   if (!run)
     return 0;
@@ -200,7 +200,7 @@ int BPF_PROG(dc_exec, struct task_struct *task) {
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(dc_exit, struct task_struct *task) {
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   struct dc_run *run = tag ? run_of(tag) : NULL;
   if (!run)
     return 0;

@@ -117,7 +117,7 @@ static __noinline int start_following(struct task_struct *task, __u64 token) {
   struct dc_run *run = run_for(task, token, &slot);
   if (!run)
     return 0;
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   if (tag && tag->run == slot)
     return 0; /* the library's constructor, in a program that datacrumbs_wrap has tagged */
   tag = tag_task(task, slot, run);
@@ -130,7 +130,7 @@ static __noinline int start_following(struct task_struct *task, __u64 token) {
   struct task_struct *thread;
   bpf_iter_task_new(&threads, task, DC_ITER_PROC_THREADS);
   while ((thread = bpf_iter_task_next(&threads)))
-    if (thread != task && !bpf_task_storage_get(&tasks, thread, 0, 0))
+    if (thread != task && !tag_of(thread))
       tag_task(thread, slot, run);
   bpf_iter_task_destroy(&threads);
   return 0;

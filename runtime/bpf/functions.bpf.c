@@ -50,7 +50,7 @@ struct {
 /** The thread's tag if this probe's run follows it. */
 static __always_inline struct dc_task *tag_for(__u64 cookie, struct dc_run **run) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct dc_task *tag = tag_of(task);
   if (!tag || tag->run != cookie >> 32)
     return NULL;
   *run = run_of(tag);

@@ -136,6 +136,8 @@ struct mm_struct {
   unsigned long arg_start, arg_end;
 };
 
+struct bpf_local_storage;
+
 struct task_struct {
 #if defined(__TARGET_ARCH_x86)
   struct thread_info thread_info;
@@ -149,6 +151,7 @@ struct task_struct {
   struct mm_struct *mm;
   struct pid *thread_pid;
   const struct cred *cred;
+  struct bpf_local_storage *bpf_storage;
 };
 
 #pragma clang attribute pop

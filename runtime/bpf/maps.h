@@ -62,6 +62,13 @@ struct {
   __type(value, __u64);
 } lost SEC(".maps");
 
+/** The tag of a thread, NULL where nobody follows it. Most have no storage at all: a load says so before a call can. */
+static __always_inline struct dc_task *tag_of(struct task_struct *task) {
+  if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage)
+    return NULL;
+  return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
 static __always_inline struct dc_run *run_of(const struct dc_task *tag) {
   __u32 slot = tag->run;
   struct dc_run *run = bpf_map_lookup_elem(&runs, &slot);

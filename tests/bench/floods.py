@@ -54,10 +54,9 @@ def measure(bench: Bench) -> list[Figure]:
         Figure("trace per event, flood of pread at many offsets", burst.bytes_per_event, "bytes", most=12),
         Figure("  lseek at 2 M/s", paced.bytes_per_event, "bytes"),
         Figure(
-            "trace per event, tar of a documentation tree",
+            "  tar of a documentation tree",
             mixed_bytes,
             "bytes",
-            most=12,
             note=f"{mixed_events:,} events",
         ),
         Figure(

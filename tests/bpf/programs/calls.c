@@ -6,8 +6,9 @@
  * line "PID TID FOLDER" on stdout. Any call that does not return what it should ends the program with code 3.
  * Compiled with -DRAW, it makes its calls with syscall(2) instead of through the C library's functions.
  */
+#include "must.h"
+
 #include <datacrumbs/marker.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,21 +23,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MUST(call, result)                                                                                             \
-  do {                                                                                                                 \
-    long long got_ = (call);                                                                                           \
-    if (got_ != (result)) {                                                                                            \
-      dprintf(2, "line %d: %s: %lld, errno %d\n", __LINE__, #call, got_, errno);                                       \
-      _exit(3);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
-#define MUST_OPEN(call)                                                                                                \
-  ({                                                                                                                   \
-    int fd_ = (int)(call);                                                                                             \
-    MUST(fd_ >= 0, 1);                                                                                                 \
-    fd_;                                                                                                               \
-  })
 
 #ifdef RAW
 #define open(path, flags, mode) syscall(SYS_openat, AT_FDCWD, path, flags, mode)

@@ -3,27 +3,13 @@
  * Calls whose files are named, or come to the process, in every way but a plain absolute path: paths FOLDER.
  * tests/support/calls.py holds the same list as the events that must be in the trace.
  */
-#include <errno.h>
+#include "must.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MUST(call, result)                                                                                             \
-  do {                                                                                                                 \
-    long long got_ = (call);                                                                                           \
-    if (got_ != (result)) {                                                                                            \
-      dprintf(2, "line %d: %s: %lld, errno %d\n", __LINE__, #call, got_, errno);                                       \
-      _exit(3);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
-#define MUST_OPEN(call)                                                                                                \
-  ({                                                                                                                   \
-    int fd_ = (call);                                                                                                  \
-    MUST(fd_ >= 0, 1);                                                                                                 \
-    fd_;                                                                                                               \
-  })
 
 static void relative_paths(const char *folder) {
   struct stat status;
