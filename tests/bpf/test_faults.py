@@ -59,7 +59,7 @@ def test_runtime_is_killed_while_programs_write(
     site: Site, probes: Path, writer: Path, folder: Path, seconds: float
 ) -> None:
     """SIGKILL in mid-run: the program goes on undisturbed, nothing stays attached, and the trace reads to within its
-    last second (and what its writer needs to notice that a second is over).
+    last second (and what its writer needs, on a loaded machine, to notice that a second is over).
     """
     with site.run(probes, "killed") as run:
         process = start_writer(site.run_dir, "killed", writer, folder / "file", str(seconds + 0.7), "2000")
@@ -75,7 +75,7 @@ def test_runtime_is_killed_while_programs_write(
         return  # less than a second: it may be empty
     assert text
     last = max(line["ts"] for line in read_lines(run.trace) if line["ph"] == "X")
-    assert killed - 1.15 < last / 1e6 <= killed
+    assert killed - 2 < last / 1e6 <= killed
 
 
 def test_stale_ready_file_of_a_killed_runtime(site: Site, probes: Path, calls: Path, folder: Path) -> None:

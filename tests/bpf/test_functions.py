@@ -71,7 +71,7 @@ def test_longjmp_is_a_counted_miss(site: Site, links: str, kind: str, request: p
     """Calls left by longjmp are counted and never paired with a later return."""
     run = traced(site, request.getfixturevalue(kind), links, "jump")
     assert Counter(event["name"] for event in run.events("C")) == {"jump_through": 5, "jumper": 5}
-    assert all(event["args"]["dur_ns"] < 5_000_000 for event in run.events("C"))
+    assert all(event["args"]["dur_ns"] < 500_000_000 for event in run.events("C"))
     assert run.closing()["missed_returns"] == 10
 
 

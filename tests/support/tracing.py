@@ -32,7 +32,7 @@ from elftools.elf.elffile import ELFFile
 from system_calls import syscalls
 
 BIN = Path(__file__).resolve().parents[2] / ".venv" / "bin"
-READY_SECONDS = 30
+READY_SECONDS = 90
 STOP_SECONDS = 60
 
 

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from datacrumbs.configurator import protocol, signing
 from datacrumbs.configurator.signer import server
+from datacrumbs.configurator.signer.request import Limits
 from datacrumbs.configurator.sources import binary
-from datacrumbs.core import elf, envelope, keys, syscalls
+from datacrumbs.core import config, elf, envelope, keys, syscalls
 from datacrumbs.core.errors import BusyError, DataCrumbsError, DataError, NoInputError, RefusedError, UnavailableError
 from datacrumbs.core.keys import KeyRing
 from datacrumbs.core.probes import Binary, Function, Probe, ProbeSet, Syscall
@@ -225,13 +226,22 @@ def test_a_log_line_cannot_be_forged(signer: Any) -> None:
     assert "\x1b" not in log
 
 
+def patient(signer: Any, probes: ProbeSet) -> str:
+    """Has probes signed as soon as the signer has a place for it; their digest."""
+    while True:
+        try:
+            return unseal(signer, signing.sign(probes, signer.socket)).digest
+        except BusyError:
+            time.sleep(0.05)
+
+
 def test_slow_clients_do_not_hold_up_others(signer: Any) -> None:
     idle = [signer.connect() for _ in range(server.MAX_CLIENTS_OF_ONE_USER - 1)]
     for number, peer in enumerate(idle):
         peer.sendall(b"\0\0\1\0"[: number % 5])
     before = time.monotonic()
     signing.sign(PROBES, signer.socket)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < Limits().request
     for peer in idle:
         peer.close()
 
@@ -244,15 +254,11 @@ def test_one_user_cannot_take_all_places(signer: Any) -> None:
     as_user(NOBODY, lambda: void(signing.sign(PROBES, signer.socket)))
     for peer in idle:
         peer.close()
-    time.sleep(0.5)
-    signing.sign(PROBES, signer.socket)
+    patient(signer, PROBES)
 
 
 def test_a_client_that_never_ends_is_ended(site: Any) -> None:
     """With short limits, in this process: the command's own are too long for a test."""
-    from datacrumbs.configurator.signer.request import Limits
-    from datacrumbs.core import config
-
     site.start()
     site.stop()
     settings = config.load(site.config)
@@ -273,23 +279,15 @@ def test_a_client_that_never_ends_is_ended(site: Any) -> None:
                     break
                 time.sleep(0.1)
             assert b"too slow" in peer.recv(65536)
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 9
     finally:
         os.kill(pid, 15)
         assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_many_clients_at_once_all_get_theirs(signer: Any) -> None:
-    def patient(number: int) -> str:
-        asked = replace(PROBES, min_duration_ns=number)
-        while True:
-            try:
-                return unseal(signer, signing.sign(asked, signer.socket)).digest
-            except BusyError:
-                time.sleep(0.05)
-
     with ThreadPoolExecutor(16) as pool:
-        digests = list(pool.map(patient, range(48)))
+        digests = list(pool.map(lambda n: patient(signer, replace(PROBES, min_duration_ns=n)), range(48)))
     assert len(set(digests)) == 48
 
 
