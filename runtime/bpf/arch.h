@@ -28,6 +28,13 @@ static __always_inline __u64 first_arg(const struct pt_regs *regs) { return regs
 
 static __always_inline __u64 stack_pointer(const struct pt_regs *regs) { return BPF_CORE_READ(regs, sp); }
 
+/** Arguments and result of a function: System V ABI for AMD64, 3.2.3. */
+static __always_inline void read_function_args(struct pt_regs *regs, struct call_args *args) {
+  *args = (struct call_args){{regs->di, regs->si, regs->dx, regs->cx, regs->r8, regs->r9}};
+}
+
+static __always_inline __u64 return_value(struct pt_regs *regs) { return regs->ax; }
+
 /** 32-bit calls have numbers of their own: TS_COMPAT in arch/x86/include/asm/thread_info.h. */
 static __always_inline bool is_foreign_call(const struct task_struct *task) { return task->thread_info.status & 2; }
 
@@ -42,6 +49,14 @@ static __always_inline void read_args(const struct pt_regs *regs, struct call_ar
 static __always_inline __u64 first_arg(const struct pt_regs *regs) { return regs->orig_x0; }
 
 static __always_inline __u64 stack_pointer(const struct pt_regs *regs) { return BPF_CORE_READ(regs, user_regs.sp); }
+
+/** Arguments and result of a function: Procedure Call Standard for the Arm 64-bit Architecture, 6.8. */
+static __always_inline void read_function_args(struct pt_regs *regs, struct call_args *args) {
+  for (int i = 0; i < 8; i++)
+    args->value[i] = BPF_CORE_READ(regs, user_regs.regs[i]);
+}
+
+static __always_inline __u64 return_value(struct pt_regs *regs) { return BPF_CORE_READ(regs, user_regs.regs[0]); }
 
 static __always_inline bool is_foreign_call(const struct task_struct *task) { return false; }
 #endif

@@ -39,13 +39,6 @@ static __noinline int heed_marker(struct task_struct *task, struct dc_task *tag,
   return 0;
 }
 
-/** The directory that a relative path starts at. */
-static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *task, __u8 directory,
-                                     const struct call_args *args) {
-  int descriptor = directory == DC_NONE ? DC_AT_FDCWD : (int)args->value[directory & 7];
-  return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
-}
-
 /** The directories that a call's paths start at: after chdir() and chroot() they are others. */
 static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, struct dc_spec *spec,
                                  struct call_args *args) {
@@ -110,6 +103,8 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
   record->call.head.kind = DC_CALL_EXT;
   record->call.file = file[0];
   record->file2 = file[1];
+  for (int i = 0; i < DC_MAX_TEXTS; i++)
+    record->text_size[i] = 0;
   for (int i = 2; i < DC_MAX_ARGS; i++)
     record->args[i - 2] = args->value[spec->args[i] & 7];
   __u64 used = 0;

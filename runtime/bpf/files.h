@@ -5,6 +5,7 @@
 #ifndef DATACRUMBS_FILES_H
 #define DATACRUMBS_FILES_H
 
+#include "arch.h"
 #include "scratch.h"
 
 /* Lets programs follow untrusted kernel pointers with plain loads: kernel commit a35b9af4ec2c (6.2). */
@@ -191,6 +192,13 @@ static __always_inline __u64 meet_directory(struct dc_task *tag, struct task_str
   struct fs_struct *fs = BPF_CORE_READ(task, fs);
   struct path *path = (void *)fs + bpf_core_field_offset(struct fs_struct, pwd);
   return fs ? meet(tag, path, key_of_start(BPF_CORE_READ(path, dentry))) : 0;
+}
+
+/** The directory that a relative path starts at. */
+static __always_inline __u64 base_of(struct dc_task *tag, struct task_struct *task, __u8 directory,
+                                     const struct call_args *args) {
+  int descriptor = directory == DC_NONE ? DC_AT_FDCWD : (int)args->value[directory & 7];
+  return descriptor == DC_AT_FDCWD ? meet_directory(tag, task) : meet_descriptor(tag, task, descriptor);
 }
 
 /** Whether a directory is the root of its mount namespace, which may be mounted over the kernel's first root. */

@@ -11,8 +11,7 @@
  *
  * A link's cookie holds the run slot (upper half) and the probe id.
  */
-#include "arch.h"
-#include "maps.h"
+#include "values.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -26,26 +25,6 @@ struct {
   __type(key, __u32);
   __type(value, struct dc_function_count);
 } functions SEC(".maps");
-
-struct frame {
-  __u64 start;
-  __u64 sp;
-  __u32 fn;
-  __u32 unused;
-};
-
-struct frames {
-  __u32 depth;
-  __u32 unused;
-  struct frame frame[DC_MAX_FRAMES];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct frames);
-} stacks SEC(".maps");
 
 /** The thread's tag if this probe's run follows it. */
 static __always_inline struct dc_task *tag_for(__u64 cookie, struct dc_run **run) {
@@ -65,19 +44,27 @@ static __always_inline void count_entry(__u32 fn) {
     __sync_fetch_and_add(&count->entered, 1);
 }
 
-static __always_inline void finish(const struct dc_task *tag, const struct dc_run *run, __u32 fn, __u64 start,
-                                   __u64 now) {
+/** A call has returned. `frame` is what was kept of it; NULL where that is nothing. */
+static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, const struct dc_run *run, __u32 fn,
+                                   struct frame *frame, __u64 start, __u64 now) {
   struct dc_function_count *count = count_of(fn);
+  struct dc_function_spec *spec = function_spec_of(fn);
   if (count)
     __sync_fetch_and_add(&count->returned, 1);
-  if (now - start < run->min_duration)
+  if (!spec || now - start < run->min_duration)
     return;
+  bool bare = spec->flags & DC_FN_FRAME && !frame;
   struct dc_call call = {
-      .head = {.kind = DC_CALL, .fn = fn, .tid = tag->tid, .pid = tag->pid, .run = tag->run},
+      .head =
+          {.kind = DC_CALL, .flags = bare ? DC_BARE : 0, .fn = fn, .tid = tag->tid, .pid = tag->pid, .run = tag->run},
       .start = start,
       .duration = now - start,
+      .result = return_value(regs),
   };
-  send_call(&call);
+  if (frame && spec->flags & DC_FN_FRAME)
+    send_framed(tag, spec, frame, &call);
+  else
+    send_call(&call);
 }
 
 SEC("uprobe/session")
@@ -85,40 +72,49 @@ int dc_function_session(struct pt_regs *regs) {
   __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
   struct dc_task *tag = tag_for(cookie, &run);
-  if (!tag)
+  struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
+  if (!spec)
     return 1; /* at entry: do not hook the return */
+  struct frames *frames = NULL;
+  struct frame *frame = NULL;
   __u64 *start = bpf_session_cookie();
   if (bpf_session_is_return()) {
-    finish(tag, run, cookie, *start, now);
+    if (spec->flags & DC_FN_FRAME)
+      frames = frames_get();
+    if (frames)
+      frame = frame_pop(frames, cookie, 0, *start);
+    finish(regs, tag, run, cookie, frame, *start, now);
     return 0;
   }
   count_entry(cookie);
+  if (spec->flags & DC_FN_FRAME)
+    frames = frames_make();
+  if (frames)
+    frame = frame_push(frames, stack_pointer(regs), cookie);
+  if (frame)
+    take(regs, tag, spec, frame);
   *start = bpf_ktime_get_ns();
+  if (frame)
+    frame->start = *start;
   return 0;
 }
 
 SEC("uprobe/enter")
 int dc_function_enter(struct pt_regs *regs) {
-  __u64 cookie = bpf_get_attach_cookie(regs), sp = stack_pointer(regs);
+  __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  if (!tag_for(cookie, &run))
-    return 0;
-  struct frames *frames = bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct dc_task *tag = tag_for(cookie, &run);
+  struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
+  struct frames *frames = spec ? frames_make() : NULL;
   if (!frames)
     return 0;
   count_entry(cookie);
-  /* A frame that is not above the new one on the stack was left without a return. */
-  __u32 depth = frames->depth;
-  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
-    if (frames->frame[(depth - 1) % DC_MAX_FRAMES].sp > sp)
-      break;
-    depth--;
-  }
-  if (depth < DC_MAX_FRAMES) {
-    frames->frame[depth] = (struct frame){.start = bpf_ktime_get_ns(), .sp = sp, .fn = cookie};
-    depth++;
-  }
-  frames->depth = depth;
+  struct frame *frame = frame_push(frames, stack_pointer(regs), cookie);
+  if (!frame)
+    return 0;
+  if (spec->flags & DC_FN_FRAME)
+    take(regs, tag, spec, frame);
+  frame->start = bpf_ktime_get_ns();
   return 0;
 }
 
@@ -127,19 +123,10 @@ static __always_inline int leave(struct pt_regs *regs, __u64 sp, __u64 now) {
   __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
   struct dc_task *tag = tag_for(cookie, &run);
-  struct frames *frames = tag ? bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, 0) : NULL;
-  if (!frames)
-    return 0;
-  __u32 depth = frames->depth;
-  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
-    depth--;
-    struct frame *frame = &frames->frame[depth % DC_MAX_FRAMES];
-    if (frame->sp != sp || frame->fn != (__u32)cookie)
-      continue;
-    frames->depth = depth;
-    finish(tag, run, cookie, frame->start, now);
-    return 0;
-  }
+  struct frames *frames = tag ? frames_get() : NULL;
+  struct frame *frame = frames ? frame_pop(frames, cookie, sp, 0) : NULL;
+  if (frame)
+    finish(regs, tag, run, cookie, frame, frame->start, now);
   return 0;
 }
 

@@ -17,7 +17,7 @@
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long r10, r9, r8, dx, si, di, sp;
+  unsigned long r10, r9, r8, ax, cx, dx, si, di, sp;
 };
 struct thread_info {
   __u32 status;

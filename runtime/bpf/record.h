@@ -12,7 +12,9 @@
 
 #define DC_MAX_RUNS 16      /* run slots that one set of programs can serve */
 #define DC_MAX_CALLS 512    /* system call numbers; x86_64 and arm64 end below 480 */
-#define DC_MAX_ARGS 4       /* integers captured of one call */
+#define DC_MAX_ARGS 8       /* values captured of one call */
+#define DC_MAX_TEXTS 2      /* texts captured of one call */
+#define DC_MAX_TEXT 256     /* bytes kept of a text, its NUL included */
 #define DC_MAX_FILES 2      /* files that one call can name */
 #define DC_MAX_PATH 4096    /* PATH_MAX: bytes of one path, its NUL included */
 #define DC_MAX_DEPTH 128    /* components of a path that is walked; deeper ones keep their last DC_MAX_DEPTH */
@@ -25,7 +27,7 @@
 /** Kinds of record. */
 enum dc_kind {
   DC_CALL = 1, /**< struct dc_call: a finished call */
-  DC_CALL_EXT, /**< struct dc_call_ext: a call with a second file, more arguments or paths */
+  DC_CALL_EXT, /**< struct dc_call_ext: a call with a second file, more arguments, paths or texts */
   DC_FILE,     /**< struct dc_file: the path of a file, before the first call on it */
   DC_PROCESS,  /**< struct dc_process: a process joined, changed its program, or ended */
   DC_REGION,   /**< struct dc_region: a region that the program named itself */
@@ -36,6 +38,7 @@ enum dc_call_flag {
   DC_HAS_PATH = 1 << 0,   /**< the first path follows; `file` is the directory that it starts at; 0: "/" */
   DC_HAS_PATH2 = 1 << 1,  /**< the second path follows; `file2` likewise */
   DC_UNFINISHED = 1 << 2, /**< the thread ended inside the call (exit_group, a fatal signal) */
+  DC_BARE = 1 << 3,       /**< its arguments are not known: too many calls were in one another */
 };
 
 struct dc_record {
@@ -54,7 +57,7 @@ struct dc_call {
   __u64 duration; /**< ns */
   __s64 result;   /**< return value; -errno for a failed system call */
   __u64 file;     /**< file key, see dc_file */
-  __u64 args[2];  /**< captured integers, in the order of the probe's `arguments` */
+  __u64 args[2];  /**< captured values, in the order of the probe's `arguments`; of a text its address */
 };
 
 struct dc_call_ext {
@@ -62,9 +65,11 @@ struct dc_call_ext {
   __u64 file2;
   __u64 args[DC_MAX_ARGS - 2];
   __u16 path_size[DC_MAX_FILES]; /**< bytes of each path, without NUL */
-  __u32 unused;
-  char paths[]; /**< the paths, one after the other */
+  __u16 text_size[DC_MAX_TEXTS]; /**< bytes of each text, without NUL; DC_NO_TEXT: it could not be read */
+  char paths[];                  /**< the paths, one after the other, and then the texts */
 };
+
+#define DC_NO_TEXT 0xffff
 
 /** How the walk of a path ended: the flags of a file record. */
 enum dc_file_flag {
@@ -143,6 +148,51 @@ enum dc_spec_flag {
   DC_SPEC_RETURNS_FILE = 1 << 1, /**< a successful result is the descriptor of the file */
   DC_SPEC_EXTENDED = 1 << 2,     /**< needs struct dc_call_ext: paths, a second file, over two arguments */
 };
+
+/** Where a value comes from. */
+enum dc_from {
+  DC_FROM_NOWHERE,
+  DC_FROM_ARGUMENT, /**< the argument register that `index` counts */
+  DC_FROM_REGISTER, /**< the register at byte 8 * `index` of struct pt_regs */
+  DC_FROM_CONSTANT, /**< `offset` itself */
+};
+
+enum dc_fetch_flag {
+  DC_FETCH_MEMORY = 1 << 0,    /**< the value is in memory, `offset` bytes after that address, and `bytes` long */
+  DC_FETCH_AT_RETURN = 1 << 1, /**< it is read from there when the call returns */
+  DC_FETCH_TEXT = 1 << 2,      /**< the value is the address of a text, which is read when the call returns */
+};
+
+/** How to get one value. */
+struct dc_fetch {
+  __u8 from; /**< enum dc_from */
+  __u8 index;
+  __u8 bytes; /**< 1, 2, 4 or 8 */
+  __u8 flags; /**< enum dc_fetch_flag */
+  __s32 offset;
+};
+
+enum dc_function_flag {
+  DC_FN_FRAME = 1 << 0,          /**< something is taken at the entry: keep a frame until the return */
+  DC_FN_EXTENDED = 1 << 1,       /**< needs struct dc_call_ext */
+  DC_FN_STREAM = 1 << 2,         /**< the descriptor is that of a C stream */
+  DC_FN_RETURNS_FILE = 1 << 3,   /**< a successful result is the descriptor of the file */
+  DC_FN_RETURNS_STREAM = 1 << 4, /**< … or the C stream */
+  DC_FN_RETURNS_TEXT = 1 << 5,   /**< the result is the address of a text */
+  DC_FN_INSTANT = 1 << 6,        /**< an event without a duration */
+};
+
+/** What to capture of one function: one for each probe. */
+struct dc_function_spec {
+  __u8 flags;                    /**< enum dc_function_flag */
+  __u8 count;                    /**< entries of `fetch` */
+  __u8 descriptor[DC_MAX_FILES]; /**< argument registers, as in struct dc_spec */
+  __u8 path[DC_MAX_FILES];
+  __u8 directory[DC_MAX_FILES];
+  struct dc_fetch fetch[DC_MAX_ARGS];
+};
+
+#define DC_STREAM_DESCRIPTOR 112 /* offset of `_fileno` in glibc's FILE; part of its ABI since 2.1 */
 
 /** Key of the loss counters. */
 struct dc_lost_key {

@@ -10,7 +10,7 @@
 #include "maps.h"
 
 #define DC_SCRATCH_SLOTS 4
-#define DC_SCRATCH_BYTES (sizeof(struct dc_call_ext) + DC_MAX_FILES * DC_MAX_PATH + DC_MAX_NAME)
+#define DC_SCRATCH_BYTES (sizeof(struct dc_call_ext) + DC_MAX_FILES * DC_MAX_PATH + DC_MAX_TEXTS * DC_MAX_TEXT)
 
 struct scratch {
   __u64 busy;

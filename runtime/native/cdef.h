@@ -68,6 +68,30 @@ struct dc_spec {
   uint8_t directory[...];
   ...;
 };
+struct dc_fetch {
+  uint8_t from, index, bytes, flags;
+  int32_t offset;
+};
+struct dc_function_spec {
+  uint8_t flags, count;
+  uint8_t descriptor[...];
+  uint8_t path[...];
+  uint8_t directory[...];
+  struct dc_fetch fetch[...];
+  ...;
+};
+#define DC_FROM_ARGUMENT ...
+#define DC_FROM_REGISTER ...
+#define DC_FROM_CONSTANT ...
+#define DC_FETCH_MEMORY ...
+#define DC_FETCH_AT_RETURN ...
+#define DC_FETCH_TEXT ...
+#define DC_FN_FRAME ...
+#define DC_FN_EXTENDED ...
+#define DC_FN_STREAM ...
+#define DC_FN_RETURNS_FILE ...
+#define DC_FN_RETURNS_STREAM ...
+#define DC_FN_RETURNS_TEXT ...
 struct dc_lost_key {
   uint32_t run, fn;
 };
@@ -76,13 +100,37 @@ struct dc_function_count {
 };
 
 /* encode.h, drain.h */
-enum dc_argument_type { DC_I32, DC_U32, DC_I64, DC_U64, DC_HEX, ... };
+enum dc_argument_type {
+  DC_NOTHING,
+  DC_I8,
+  DC_U8,
+  DC_I16,
+  DC_U16,
+  DC_I32,
+  DC_U32,
+  DC_I64,
+  DC_U64,
+  DC_HEX,
+  DC_POINTER,
+  DC_F32,
+  DC_F64,
+  DC_STRING,
+  DC_ERRNO,
+  ...
+};
+#define DC_RESULT ...
 struct dc_format {
   char *head;
   char *extra;
   char *arguments[...];
   uint8_t types[...];
-  bool returns;
+  uint8_t result, factor_count;
+  int8_t factors[...];
+  uint8_t handles;
+  int8_t handle;
+  bool makes_handle;
+  int8_t made;
+  uint32_t room;
 };
 struct dc_sink_stats {
   uint64_t lines_written, lines_unwritten, bytes_text, bytes_file;

@@ -2,6 +2,8 @@
 #include "encode.h"
 
 #include <datacrumbs/marker.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -46,34 +48,105 @@ static void put_hash(struct dc_text *line, const char *name, size_t size, uint64
   dc_text_literal(line, "\"");
 }
 
-static void put_argument(struct dc_text *line, uint8_t type, uint64_t value) {
-  switch (type) {
-  case DC_I32:
-    dc_text_signed(line, (int32_t)value);
+/** A finished call with all that its record has, in whichever form it came. */
+struct call_view {
+  const struct dc_call *call;
+  uint64_t args[DC_MAX_ARGS];
+  int count; /* of args */
+  const char *text[DC_MAX_TEXTS];
+  uint16_t text_size[DC_MAX_TEXTS];
+  int texts_used;
+};
+
+static void put_float(struct dc_text *line, double value, int digits) {
+  if (!isfinite(value)) {
+    dc_text_literal(line, "null"); /* JSON has no other word for it */
     return;
-  case DC_U32:
-    dc_text_unsigned(line, (uint32_t)value);
-    return;
-  case DC_I64:
-    dc_text_signed(line, (int64_t)value);
-    return;
-  case DC_U64:
-    dc_text_unsigned(line, value);
-    return;
-  case DC_HEX:
-    dc_text_literal(line, "\"0x");
-    dc_text_hex(line, value);
+  }
+  line->size += (size_t)snprintf(line->data + line->size, 32, "%.*g", digits, value);
+}
+
+static void put_quoted_hex(struct dc_text *line, uint64_t value) {
+  dc_text_literal(line, "\"0x");
+  dc_text_hex(line, value);
+  dc_text_literal(line, "\"");
+}
+
+/** The next text of a record; its address where it could not be read. */
+static void put_string(struct dc_text *line, struct call_view *view, uint64_t address) {
+  int text = view->texts_used++;
+  if (!address) {
+    dc_text_literal(line, "null");
+  } else if (text >= DC_MAX_TEXTS || view->text_size[text] == DC_NO_TEXT) {
+    put_quoted_hex(line, address);
+  } else {
     dc_text_literal(line, "\"");
-    return;
+    dc_text_escaped(line, view->text[text], view->text_size[text]);
+    dc_text_literal(line, "\"");
   }
 }
 
-static void put_result(struct dc_text *line, const struct dc_call *call) {
+/** A number of the width and the sign that its type says, whatever stood beside it in its register. */
+static int64_t number_of(uint8_t type, uint64_t value) {
+  switch (type) {
+  case DC_I8:
+    return (int8_t)value;
+  case DC_U8:
+    return (uint8_t)value;
+  case DC_I16:
+    return (int16_t)value;
+  case DC_U16:
+    return (uint16_t)value;
+  case DC_I32:
+    return (int32_t)value;
+  case DC_U32:
+    return (uint32_t)value;
+  default:
+    return (int64_t)value;
+  }
+}
+
+static void put_value(struct dc_text *line, struct call_view *view, uint8_t type, uint64_t value) {
+  float narrow;
+  double wide;
+  switch (type) {
+  case DC_U64:
+    dc_text_unsigned(line, value);
+    return;
+  case DC_POINTER:
+  case DC_HEX:
+    if (type == DC_POINTER && !value)
+      dc_text_literal(line, "null");
+    else
+      put_quoted_hex(line, value);
+    return;
+  case DC_F32:
+    memcpy(&narrow, &value, sizeof(narrow));
+    put_float(line, (double)narrow, 9);
+    return;
+  case DC_F64:
+    memcpy(&wide, &value, sizeof(wide));
+    put_float(line, wide, 17);
+    return;
+  case DC_STRING:
+    put_string(line, view, value);
+    return;
+  default:
+    dc_text_signed(line, number_of(type, value));
+  }
+}
+
+static void put_result(struct dc_text *line, const struct dc_format *format, struct call_view *view) {
+  const struct dc_call *call = view->call;
   if (call->head.flags & DC_UNFINISHED) {
     dc_text_literal(line, ",\"unfinished\":1");
     return;
   }
   dc_text_literal(line, ",\"ret\":");
+  if (format->result != DC_ERRNO) {
+    put_value(line, view, format->result, (uint64_t)call->result);
+    return;
+  }
   dc_text_signed(line, call->result);
   const char *error = call->result < 0 && call->result >= -4095 ? errno_name(-call->result) : NULL;
   if (!error)
@@ -81,6 +154,21 @@ static void put_result(struct dc_text *line, const struct dc_call *call) {
   dc_text_literal(line, ",\"errno\":\"");
   dc_text_bytes(line, error, strlen(error));
   dc_text_literal(line, "\"");
+}
+
+/** The bytes that a call has moved, where that is more than its result says. */
+static void put_bytes(struct dc_text *line, const struct dc_format *format, const struct call_view *view) {
+  uint64_t bytes = 1;
+  for (int i = 0; i < format->factor_count; i++) {
+    int at = format->factors[i];
+    int64_t factor = at == DC_RESULT    ? number_of(format->result, (uint64_t)view->call->result)
+                     : at < view->count ? number_of(format->types[at], view->args[at])
+                                        : 0;
+    if (__builtin_mul_overflow(bytes, factor < 0 ? 0 : (uint64_t)factor, &bytes) || bytes > INT64_MAX)
+      return;
+  }
+  dc_text_literal(line, ",\"bytes\":");
+  dc_text_unsigned(line, bytes);
 }
 
 /** Names a path in the trace unless it is named already. Returns its hash. */
@@ -133,10 +221,13 @@ struct call_files {
   uint64_t hash[DC_MAX_FILES];
 };
 
-static void write_call(struct dc_encoder *encoder, const struct dc_call *call, const uint64_t *more,
-                       const struct call_files *files) {
+static void write_call(struct dc_encoder *encoder, struct call_view *view, const struct call_files *files) {
+  const struct dc_call *call = view->call;
   const struct dc_format *format = &encoder->formats[call->head.fn];
-  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + 8192);
+  bool with_arguments = !(call->head.flags & (DC_UNFINISHED | DC_BARE));
+  size_t texts = (size_t)view->texts_used * DC_MAX_TEXT * DC_TEXT_ESCAPED;
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + format->room + texts);
+  view->texts_used = 0;
   if (!line)
     return;
   dc_text_bytes(line, format->head, strlen(format->head));
@@ -145,14 +236,16 @@ static void write_call(struct dc_encoder *encoder, const struct dc_call *call, c
   put_host(line, encoder);
   put_hash(line, ",\"fhash\":\"", 10, files->hash[0]);
   put_hash(line, ",\"fhash2\":\"", 11, files->hash[1]);
-  if (format->returns)
-    put_result(line, call);
-  for (int i = 0; i < DC_MAX_ARGS && format->arguments[i] && !(call->head.flags & DC_UNFINISHED); i++) {
-    if (i >= 2 && !more)
-      break;
+  if (format->result != DC_NOTHING && format->result != DC_STRING)
+    put_result(line, format, view);
+  for (int i = 0; i < view->count && format->arguments[i] && with_arguments; i++) {
     dc_text_bytes(line, format->arguments[i], strlen(format->arguments[i]));
-    put_argument(line, format->types[i], i < 2 ? call->args[i] : more[i - 2]);
+    put_value(line, view, format->types[i], view->args[i]);
   }
+  if (format->result == DC_STRING) /* after the arguments, because its text is after theirs */
+    put_result(line, format, view);
+  if (format->factor_count && with_arguments)
+    put_bytes(line, format, view);
   dc_text_bytes(line, format->extra, strlen(format->extra));
   dc_text_literal(line, ",\"dur_ns\":");
   dc_text_unsigned(line, call->duration);
@@ -161,9 +254,25 @@ static void write_call(struct dc_encoder *encoder, const struct dc_call *call, c
   encoder->captured++;
 }
 
+/** The file behind a handle, and the handle that a call has made of a file. */
+static void follow_handles(struct dc_encoder *encoder, const struct call_view *view, struct call_files *files) {
+  const struct dc_format *format = &encoder->formats[view->call->head.fn];
+  if (!format->handles || view->call->head.flags & (DC_UNFINISHED | DC_BARE))
+    return;
+  uint32_t pid = view->call->head.pid;
+  if (format->handle >= 0 && format->handle < view->count && !files->hash[0])
+    files->hash[0] = dc_names_handle(&encoder->names, format->handles, pid, view->args[format->handle]);
+  if (!format->makes_handle || !files->hash[0])
+    return;
+  uint64_t made = format->made == DC_RESULT ? (uint64_t)view->call->result : view->args[format->made];
+  dc_names_learn_handle(&encoder->names, format->handles, pid, made, files->hash[0]);
+}
+
 static void encode_call(struct dc_encoder *encoder, const struct dc_call *call) {
   struct call_files files = {{call->file ? dc_names_find(&encoder->names, call->file) : 0}};
-  write_call(encoder, call, NULL, &files);
+  struct call_view view = {.call = call, .args = {call->args[0], call->args[1]}, .count = 2};
+  follow_handles(encoder, &view, &files);
+  write_call(encoder, &view, &files);
 }
 
 static void encode_call_ext(struct dc_encoder *encoder, const struct dc_call_ext *ext) {
@@ -171,16 +280,26 @@ static void encode_call_ext(struct dc_encoder *encoder, const struct dc_call_ext
   const uint64_t keys[DC_MAX_FILES] = {ext->call.file, ext->file2};
   const uint8_t flags[DC_MAX_FILES] = {DC_HAS_PATH, DC_HAS_PATH2};
   struct call_files files = {0};
-  const char *path = ext->paths;
+  struct call_view view = {.call = &ext->call,
+                           .args = {ext->call.args[0], ext->call.args[1]},
+                           .count = DC_MAX_ARGS,
+                           .texts_used = DC_MAX_TEXTS};
+  memcpy(view.args + 2, ext->args, sizeof(ext->args));
+  const char *at = ext->paths;
   for (int i = 0; i < DC_MAX_FILES; i++) {
     if (head->flags & flags[i])
-      files.hash[i] = given_path(encoder, head, keys[i], path, ext->path_size[i]);
+      files.hash[i] = given_path(encoder, head, keys[i], at, ext->path_size[i]);
     else if (keys[i])
       files.hash[i] = dc_names_find(&encoder->names, keys[i]);
-    path += ext->path_size[i];
+    at += ext->path_size[i];
   }
-  const uint64_t more[DC_MAX_ARGS - 2] = {ext->args[0], ext->args[1]};
-  write_call(encoder, &ext->call, more, &files);
+  for (int i = 0; i < DC_MAX_TEXTS; i++) {
+    view.text[i] = at;
+    view.text_size[i] = ext->text_size[i];
+    at += ext->text_size[i] == DC_NO_TEXT ? 0 : ext->text_size[i];
+  }
+  follow_handles(encoder, &view, &files);
+  write_call(encoder, &view, &files);
 }
 
 static void put_exit(struct dc_text *line, int code) {
@@ -303,6 +422,13 @@ bool dc_record_span(const struct dc_record *record, uint64_t *start, uint64_t *e
   return true;
 }
 
+static size_t text_bytes(const struct dc_call_ext *ext) {
+  size_t bytes = 0;
+  for (int i = 0; i < DC_MAX_TEXTS; i++)
+    bytes += ext->text_size[i] == DC_NO_TEXT ? 0 : ext->text_size[i];
+  return bytes;
+}
+
 /** Whether a record is as long as it says and what it refers to exists: a last guard before it is read. */
 static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *record, size_t size) {
   switch (record->kind) {
@@ -311,7 +437,7 @@ static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *r
   case DC_CALL_EXT: {
     const struct dc_call_ext *ext = (const void *)record;
     return size >= sizeof(*ext) && record->fn < encoder->format_count &&
-           size - sizeof(*ext) >= (size_t)ext->path_size[0] + ext->path_size[1];
+           size - sizeof(*ext) >= (size_t)ext->path_size[0] + ext->path_size[1] + text_bytes(ext);
   }
   case DC_FILE:
     return size >= sizeof(struct dc_file) && size - sizeof(struct dc_file) >= ((const struct dc_file *)record)->size;

@@ -8,8 +8,26 @@
 #include "names.h"
 #include "sink.h"
 
-/** How an argument is shown. */
-enum dc_argument_type { DC_I32, DC_U32, DC_I64, DC_U64, DC_HEX };
+/** How a value is shown. */
+enum dc_argument_type {
+  DC_NOTHING, /**< not at all */
+  DC_I8,
+  DC_U8,
+  DC_I16,
+  DC_U16,
+  DC_I32,
+  DC_U32,
+  DC_I64,
+  DC_U64,
+  DC_HEX,
+  DC_POINTER, /**< as DC_HEX; null: 0 */
+  DC_F32,
+  DC_F64,
+  DC_STRING,
+  DC_ERRNO, /**< of results: a number that is also named where it is a negative errno */
+};
+
+#define DC_RESULT (-1) /**< in struct dc_format: the return value, and not an argument */
 
 /** What the trace says of one probe; the texts are JSON already. */
 struct dc_format {
@@ -17,7 +35,14 @@ struct dc_format {
   char *extra;                  /**< more members of args: `,"syscall":"openat"`, or "" */
   char *arguments[DC_MAX_ARGS]; /**< `,"count":`; NULL: none */
   uint8_t types[DC_MAX_ARGS];   /**< enum dc_argument_type */
-  bool returns;                 /**< the result means something; a system call's errors are errno names */
+  uint8_t result;               /**< likewise */
+  uint8_t factor_count;         /**< 0: the call moves no bytes, or its result says how many */
+  int8_t factors[DC_MAX_ARGS];  /**< the bytes that it moves: the product of these arguments */
+  uint8_t handles;              /**< kind of handle that the call is about; 0: none */
+  int8_t handle;                /**< the argument that is a handle; DC_RESULT: none */
+  bool makes_handle;            /**< it makes a handle, of the file that its path or `handle` stands for: */
+  int8_t made;                  /**< the argument where that is, or DC_RESULT */
+  uint32_t room;                /**< bytes of all the texts above */
 };
 
 struct dc_encoder {

@@ -80,7 +80,7 @@ void dc_path_of_file(struct dc_path *path, const struct dc_file *file) {
 bool dc_names_init(struct dc_names *names, size_t limit) {
   *names = (struct dc_names){0};
   if (dc_table_init(&names->hashes, limit) && dc_table_init(&names->directories, MAX_DIRECTORIES) &&
-      dc_table_init(&names->written, limit))
+      dc_table_init(&names->written, limit) && dc_table_init(&names->handles, limit))
     return true;
   dc_names_deinit(names);
   return false;
@@ -92,6 +92,7 @@ void dc_names_deinit(struct dc_names *names) {
   dc_table_deinit(&names->hashes);
   dc_table_deinit(&names->directories);
   dc_table_deinit(&names->written);
+  dc_table_deinit(&names->handles);
 }
 
 void dc_names_learn(struct dc_names *names, const struct dc_file *file, const struct dc_path *path, uint64_t hash) {
@@ -112,6 +113,25 @@ uint64_t dc_names_find(struct dc_names *names, uint64_t key) {
   uint64_t *hash = dc_table_find(&names->hashes, key);
   if (!hash)
     names->unnamed++;
+  return hash ? *hash : 0;
+}
+
+/** Handles are numbers of one process: a few bits that tell kinds and processes apart are mixed in. */
+static uint64_t handle_key(unsigned kind, uint32_t pid, uint64_t handle) {
+  uint64_t key = (handle ^ (uint64_t)pid << 32 ^ (uint64_t)kind << 24) * 0x9e3779b97f4a7c15ull;
+  key = (key ^ key >> 29) * 0xbf58476d1ce4e5b9ull + pid;
+  return key ^ key >> 32;
+}
+
+void dc_names_learn_handle(struct dc_names *names, unsigned kind, uint32_t pid, uint64_t handle, uint64_t hash) {
+  bool made;
+  uint64_t *value = dc_table_make(&names->handles, handle_key(kind, pid, handle), &made);
+  if (value)
+    *value = hash;
+}
+
+uint64_t dc_names_handle(const struct dc_names *names, unsigned kind, uint32_t pid, uint64_t handle) {
+  const uint64_t *hash = dc_table_find(&names->handles, handle_key(kind, pid, handle));
   return hash ? *hash : 0;
 }
 

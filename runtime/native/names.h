@@ -28,6 +28,7 @@ struct dc_names {
   struct dc_table hashes;      /* file key -> path hash */
   struct dc_table directories; /* file key of a directory -> its path, a C string of ours */
   struct dc_table written;     /* path hashes that the trace has a record of */
+  struct dc_table handles;     /* kind, process and handle, mixed -> path hash */
   uint64_t unnamed;            /* calls on files beyond the limit */
 };
 
@@ -40,6 +41,12 @@ void dc_names_learn(struct dc_names *names, const struct dc_file *file, const st
 
 /** The hash of the path behind a file key, 0 where it is not known. */
 uint64_t dc_names_find(struct dc_names *names, uint64_t key);
+
+/** A process has got a handle of a kind (an `MPI_File`, a `hid_t`, …) that stands for the file with this path hash. */
+void dc_names_learn_handle(struct dc_names *names, unsigned kind, uint32_t pid, uint64_t handle, uint64_t hash);
+
+/** The path hash behind a handle, 0 where it is not known. */
+uint64_t dc_names_handle(const struct dc_names *names, unsigned kind, uint32_t pid, uint64_t handle);
 
 /** The path of a directory by its file key, NULL where it is not known. */
 const char *dc_names_directory(const struct dc_names *names, uint64_t key);

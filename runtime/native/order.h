@@ -15,7 +15,7 @@
 
 #define DC_ORDER_THREADS 1024 /* threads held back at once; more of them give up their place to one another */
 #define DC_ORDER_DEPTH 32     /* calls in one another with the same microseconds */
-#define DC_ORDER_BYTES 256    /* a longer record is not held back */
+#define DC_ORDER_BYTES 512    /* a longer record is not held back */
 
 struct dc_held {
   size_t size;

@@ -93,18 +93,18 @@ int main(int count, char **arguments) {
        .extra = "",
        .arguments = {",\"count\":"},
        .types = {DC_U64},
-       .returns = true},
+       .result = DC_ERRNO},
       {.head = "{\"name\":\"open64\",\"cat\":\"POSIX\",\"ph\":\"X\",\"pid\":",
        .extra = ",\"syscall\":\"openat\"",
        .arguments = {",\"flags\":", ",\"mode\":"},
        .types = {DC_HEX, DC_HEX},
-       .returns = true},
+       .result = DC_ERRNO},
       {.head = "{\"name\":\"fread\",\"cat\":\"C\",\"ph\":\"X\",\"pid\":", .extra = ""},
       {.head = "{\"name\":\"lseek\",\"cat\":\"POSIX\",\"ph\":\"X\",\"pid\":",
        .extra = "",
        .arguments = {",\"offset\":", ",\"whence\":"},
        .types = {DC_I64, DC_I32},
-       .returns = true},
+       .result = DC_ERRNO},
   };
   struct dc_encoder encoder = {
       .formats = formats, .format_count = 4, .epoch = 1795344514000000000ull, .host = 0x0123456789abcdefull};

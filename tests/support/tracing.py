@@ -20,13 +20,13 @@ import subprocess
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from datacrumbs.core import elf, envelope, keys
-from datacrumbs.core.probes import Binary, Function, Probe, ProbeSet, Syscall
+from datacrumbs.core.probes import Binary, Capture, Function, Probe, ProbeSet, Syscall
 from datacrumbs.core.syscalls import IO_CALLS, capture, trace_name
 from elftools.elf.elffile import ELFFile
 from system_calls import syscalls
@@ -50,15 +50,25 @@ def _numbers(table: Any) -> set[str]:
     return set(table.load_arch_table(os.uname().machine) or {})
 
 
-def function_probes(path: Path, names: Sequence[str], file: int = 0, category: str = "C") -> list[Probe]:
+def function_probes(
+    path: Path,
+    names: Sequence[str],
+    file: int = 0,
+    category: str = "C",
+    captures: Mapping[str, Capture] | None = None,
+) -> list[Probe]:
     """Probes on functions of an ELF file, found in its symbol tables."""
+    of = captures or {}
     image = elf.read(path)
     with path.open("rb") as stream:
         binary = ELFFile(stream)
         tables = [t for t in (binary.get_section_by_name(".symtab"), binary.get_section_by_name(".dynsym")) if t]
         symbols = {s.name: s["st_value"] for t in tables for s in t.iter_symbols() if s["st_value"]}
     offsets = {name: image.offset_of(symbols[name]) for name in names}
-    return [Probe(name, category, "uprobe", Function(file, offset or 0, name)) for name, offset in offsets.items()]
+    return [
+        Probe(name, category, "uprobe", Function(file, offset or 0, name), of.get(name, Capture()))
+        for name, offset in offsets.items()
+    ]
 
 
 def binary(path: Path) -> Binary:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from datacrumbs.configurator.resolve import Resolution
-from datacrumbs.core.probes import Capture, Function, Probe
+from datacrumbs.core.probes import RESULT, Capture, Function, Probe
 from datacrumbs.core.text import printable
 from rich.table import Table
 from rich.text import Text
@@ -72,9 +72,15 @@ def _examples(probes: list[Probe]) -> str:
 
 
 def narrowed(capture: Capture, level: str) -> Capture:
-    """A capture cut down to a level of `--capture`: none, integers or paths."""
+    """A capture cut down to a level of `--capture`: none, integers or paths (and other texts)."""
+    if level == "paths":
+        return capture
+    if level == "none":
+        return Capture(returns="" if capture.returns == "string" else capture.returns)
+    numbers = [i for i, argument in enumerate(capture.arguments) if argument.type != "string"]
     return Capture(
-        capture.arguments if level != "none" else (),
-        capture.files if level == "paths" else (),
-        capture.returns,
+        tuple(capture.arguments[i] for i in numbers),
+        (),
+        "pointer" if capture.returns == "string" else capture.returns,
+        tuple(RESULT if factor == RESULT else numbers.index(factor) for factor in capture.size),
     )

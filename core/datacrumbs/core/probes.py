@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
 from datacrumbs.core.errors import DataError
 
@@ -18,26 +18,53 @@ MAX_PROBES: Final = 32_768
 MAX_FILES: Final = 1_024
 MAX_NAME: Final = 256
 """Longest name of a function, category or argument, in characters."""
-MAX_ARGUMENTS: Final = 4
-"""Integers captured of one call; DC_MAX_ARGS in runtime/bpf/record.h."""
+MAX_ARGUMENTS: Final = 8
+"""Values captured of one call; DC_MAX_ARGS in runtime/bpf/record.h."""
+MAX_TEXTS: Final = 2
+"""Texts captured of one call; DC_MAX_TEXTS in runtime/bpf/record.h."""
 MAX_PATHS: Final = 2
 """Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
 
 Kind = Literal["syscall", "uprobe"]
 Mode = Literal["trace"]
-ArgumentType = Literal["i32", "u32", "i64", "u64", "hex"]
-ARGUMENT_TYPES: Final = ("i32", "u32", "i64", "u64", "hex")
+ArgumentType = Literal["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "hex", "pointer", "f32", "f64", "string"]
+ARGUMENT_TYPES: Final = get_args(ArgumentType)
+"""`hex` shows flags as "0x…"; `pointer` an address likewise; `string` is the text that the argument points to."""
+ResultType = Literal["", "errno"] | ArgumentType
+"""What a return value is: nothing worth showing, a number that may be a negative errno (as the kernel has it), …"""
+RESULT_TYPES: Final = ("", "errno", *ARGUMENT_TYPES)
+RESULT: Final = -1
+"""Stands for the return value in `Capture.size`."""
+MAX_INDEX: Final = 15
+"""Highest place of an argument of a function; those of system calls end at 5."""
 
 _BUILD_ID = re.compile(r"[0-9a-f]{2,128}\Z")
+_WORD = re.compile(r"[a-z0-9_]{0,16}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value is that is not simply an argument.
+
+    `register`: the register to start from, as struct pt_regs names it; "const": `offset` itself is the value; empty:
+    start from the argument. With `dereference`, the value is in memory, `offset` bytes after that start; with
+    `returned` too, it is read when the call returns: what a function hands out through a pointer.
+    """
+
+    register: str = ""
+    offset: int = 0
+    dereference: bool = False
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An integer argument to capture: `index` counts from 0; `hex` shows flags as "0x…"."""
+    """A value to capture. `index` counts arguments as the calling convention does, from 0; see `Place` for others."""
 
     name: str
     index: int
     type: ArgumentType
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +74,30 @@ class FileRef:
     `descriptor`: the argument that is a descriptor; `path`: the argument that points to a path; `directory`: the
     descriptor that a relative path starts at (none: the working directory). `-1` stands for "not so". With
     `returned`, a successful call's return value is the descriptor (open), and `path` serves where it failed.
+
+    With `stream`, what is called descriptor above is a C stream, a `FILE *`. With `handle`, a word for a library's kind
+    of handle, it is such a handle: `returned` calls make one, of the file that `path` or another handle names, and the
+    file is remembered with it. A new handle is the return value, or the first argument whose place is `returned`.
     """
 
     descriptor: int = -1
     path: int = -1
     directory: int = -1
     returned: bool = False
+    stream: bool = False
+    handle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What is taken from one call besides its time: at most MAX_ARGUMENTS integers and MAX_PATHS files."""
+    """What is taken from one call besides its time: at most MAX_ARGUMENTS values and MAX_PATHS files."""
 
     arguments: tuple[Argument, ...] = ()
     files: tuple[FileRef, ...] = ()
-    returns: bool = False
-    """Whether the return value means something (for system calls: always; errors become errno names)."""
+    returns: ResultType = ""
+    """What the return value is; system calls are always shown with theirs."""
+    size: tuple[int, ...] = ()
+    """The bytes that a call moves: the product of these of its `arguments`, where RESULT is the return value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +202,36 @@ def _probe_to_json(probe: Probe) -> dict[str, Any]:
     else:
         value |= {"file": probe.target.file, "offset": probe.target.offset, "symbol": probe.target.symbol}
     if probe.capture.arguments:
-        value["arguments"] = [{"name": a.name, "index": a.index, "type": a.type} for a in probe.capture.arguments]
+        value["arguments"] = [_argument_to_json(argument) for argument in probe.capture.arguments]
     if probe.capture.files:
-        value["names"] = [
-            {"descriptor": f.descriptor, "path": f.path, "directory": f.directory, "returned": f.returned}
-            for f in probe.capture.files
-        ]
+        value["names"] = [_fileref_to_json(ref) for ref in probe.capture.files]
     if probe.capture.returns:
-        value["returns"] = True
+        value["returns"] = probe.capture.returns
+    if probe.capture.size:
+        value["size"] = list(probe.capture.size)
+    return value
+
+
+def _argument_to_json(argument: Argument) -> dict[str, Any]:
+    value: dict[str, Any] = {"name": argument.name, "index": argument.index, "type": argument.type}
+    if argument.place:
+        place = argument.place
+        value["place"] = {"register": place.register, "offset": place.offset}
+        value["place"] |= {name: True for name in ("dereference", "returned") if getattr(place, name)}
+    return value
+
+
+def _fileref_to_json(ref: FileRef) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "descriptor": ref.descriptor,
+        "path": ref.path,
+        "directory": ref.directory,
+        "returned": ref.returned,
+    }
+    if ref.stream:
+        value["stream"] = True
+    if ref.handle:
+        value["handle"] = ref.handle
     return value
 
 
@@ -190,17 +247,38 @@ def _probe_from_json(item: _Members, files: int) -> Probe:
     capture = Capture(
         arguments=tuple(_argument_from_json(a) for a in item.items("arguments", MAX_ARGUMENTS, optional=True)),
         files=tuple(_fileref_from_json(f) for f in item.items("names", MAX_PATHS, optional=True)),
-        returns=item.flag("returns", optional=True),
+        returns=cast("ResultType", item.choice("returns", RESULT_TYPES, optional=True)),
+        size=item.integers("size", MAX_ARGUMENTS, RESULT),
     )
+    if any(factor >= len(capture.arguments) for factor in capture.size):
+        raise DataError(f"probes file: {item.at('size')} names an argument that is not captured", "make the file again")
+    if sum(argument.type == "string" for argument in capture.arguments) + (capture.returns == "string") > MAX_TEXTS:
+        raise DataError(f"probes file: {item.at('arguments')} has over {MAX_TEXTS} texts", "make the file again")
     probe = Probe(item.text("name", 4 * MAX_NAME), item.text("category"), kind, target, capture)
     item.finish()
     return probe
 
 
 def _argument_from_json(item: _Members) -> Argument:
-    argument = Argument(item.text("name"), item.integer("index", 0, 5), item.choice("type", ARGUMENT_TYPES))  # type: ignore[arg-type]
+    argument = Argument(
+        item.text("name"),
+        item.integer("index", 0, MAX_INDEX),
+        cast("ArgumentType", item.choice("type", ARGUMENT_TYPES)),
+        next((_place_from_json(place) for place in item.item("place")), None),
+    )
     item.finish()
     return argument
+
+
+def _place_from_json(item: _Members) -> Place:
+    place = Place(
+        item.word("register"),
+        item.integer("offset", -(2**31), 2**31 - 1),
+        item.flag("dereference", optional=True),
+        item.flag("returned", optional=True),
+    )
+    item.finish()
+    return place
 
 
 def _fileref_from_json(item: _Members) -> FileRef:
@@ -209,6 +287,8 @@ def _fileref_from_json(item: _Members) -> FileRef:
         item.integer("path", -1, 5),
         item.integer("directory", -1, 5),
         item.flag("returned"),
+        item.flag("stream", optional=True),
+        item.word("handle", optional=True),
     )
     item.finish()
     return ref
@@ -252,8 +332,8 @@ class _Members:
             raise self._wrong(name, f"a text of 1 to {most} characters")
         return value
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = self._members.pop(name, None)
+    def choice(self, name: str, choices: tuple[str, ...], *, optional: bool = False) -> str:
+        value = self._members.pop(name, choices[0] if optional else None)
         if not isinstance(value, str) or value not in choices:
             raise self._wrong(name, "one of " + ", ".join(choices))
         return value
@@ -269,6 +349,24 @@ class _Members:
         if not isinstance(value, list) or len(value) > most:
             raise self._wrong(name, f"a list of at most {most} entries")
         return [_Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
+
+    def item(self, name: str) -> list[_Members]:
+        """The member as a list of one, or of none where it is missing."""
+        return [_Members(self._members.pop(name), self.at(name))] if name in self._members else []
+
+    def word(self, name: str, *, optional: bool = False) -> str:
+        value = self._members.pop(name, "" if optional else None)
+        if not isinstance(value, str) or not _WORD.match(value):
+            raise self._wrong(name, "a word of at most 16 small letters and digits")
+        return value
+
+    def integers(self, name: str, most: int, least: int) -> tuple[int, ...]:
+        value = self._members.pop(name, [])
+        if not isinstance(value, list) or len(value) > most:
+            raise self._wrong(name, f"a list of at most {most} whole numbers")
+        if not all(isinstance(item, int) and not isinstance(item, bool) and item >= least for item in value):
+            raise self._wrong(name, f"a list of whole numbers from {least}")
+        return tuple(value)
 
     def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
         value = self._members.pop(name, None)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from datacrumbs.core.errors import InternalError
-from datacrumbs.core.probes import ARGUMENT_TYPES, Argument, ArgumentType, Capture, FileRef
+from datacrumbs.core.probes import ARGUMENT_TYPES, RESULT, Argument, ArgumentType, Capture, FileRef
 
 _CALLS: Final = {
     # data
@@ -157,6 +157,28 @@ KERNEL_NAMES: Final = {
 """The kernel's functions, and its per-call tracepoints, that are not named as the call that they implement."""
 
 
+_MOVING: Final = frozenset(
+    [
+        "read",
+        "write",
+        "pread64",
+        "pwrite64",
+        "readv",
+        "writev",
+        "preadv",
+        "pwritev",
+        "preadv2",
+        "pwritev2",
+        "sendfile",
+        "copy_file_range",
+        "splice",
+        "tee",
+        "vmsplice",
+    ]
+)
+"""System calls whose result is a number of bytes that were moved."""
+
+
 def trace_name(call: str) -> str:
     """The name that a system call has in the trace: its own, unless readers know it under another."""
     name, colon, _ = _CALLS.get(call, "").partition(": ")
@@ -186,7 +208,7 @@ def capture(call: str) -> Capture:
     if result.strip() == "fd":
         first = files[0] if files else FileRef()
         files[:1] = [FileRef(first.descriptor, first.path, first.directory, returned=True)]
-    return Capture(tuple(arguments), tuple(files), returns=True)
+    return Capture(tuple(arguments), tuple(files), "errno", (RESULT,) if call in _MOVING else ())
 
 
 def _argument(word: str, index: int) -> Argument:

@@ -11,9 +11,8 @@ from typing import Any
 from datacrumbs.core import jsontext
 from datacrumbs.core.errors import InternalError
 from datacrumbs.core.probes import Probe, ProbeSet, Syscall
+from datacrumbs.runtime import formats
 from datacrumbs.runtime._native import ffi, lib
-
-_TYPES = {"i32": lib.DC_I32, "u32": lib.DC_U32, "i64": lib.DC_I64, "u64": lib.DC_U64, "hex": lib.DC_HEX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +57,14 @@ class Drain:
 
     def __init__(self, ring: int, trace: int, probes: ProbeSet, host: int, max_files: int, epoch: int) -> None:
         self._keep: list[Any] = []
-        formats = ffi.new("struct dc_format[]", [self._format(probe) for probe in probes.probes])
-        self._keep.append(formats)
+        table = ffi.new("struct dc_format[]", [self._format(probe) for probe in probes.probes])
+        self._keep.append(table)
         options = ffi.new(
             "struct dc_drain_options *",
             {
                 "trace": trace,
                 "ring": ring,
-                "formats": formats,
+                "formats": table,
                 "format_count": len(probes.probes),
                 "epoch": epoch,
                 "host": host,
@@ -121,19 +120,13 @@ class Drain:
         )
 
     def _format(self, probe: Probe) -> dict[str, Any]:
-        """The words around the numbers, made once."""
-        head = jsontext.dump({"name": probe.name, "cat": probe.category, "ph": "X"})[:-1] + b',"pid":'
-        system_call = isinstance(probe.target, Syscall)
-        extra = b""
-        if isinstance(probe.target, Syscall) and probe.target.name != probe.name:
-            extra = b"," + jsontext.dump({"syscall": probe.target.name})[1:-1]
-        names = [b"," + jsontext.dump(argument.name) + b":" for argument in probe.capture.arguments]
-        return {
+        """The words around the values, made once."""
+        head, extra, names = formats.words(probe)
+        return formats.numbers(probe) | {
             "head": self._text(head),
             "extra": self._text(extra),
             "arguments": [self._text(name) for name in names] + [ffi.NULL] * (lib.DC_MAX_ARGS - len(names)),
-            "types": [_TYPES[argument.type] for argument in probe.capture.arguments],
-            "returns": system_call or probe.capture.returns,
+            "room": len(head) + len(extra) + sum(map(len, names)),
         }
 
     def _text(self, text: bytes) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from datacrumbs.core.errors import InternalError, KernelError
 from datacrumbs.core.probes import ProbeSet, Syscall
 from datacrumbs.core.runid import fnv1a
+from datacrumbs.runtime import fetches
 from datacrumbs.runtime._native import ffi, lib
 
 FOLDER: Final = Path(__file__).parent / "bpf"
@@ -144,6 +145,14 @@ def fill_specs(programs: Programs, probes: ProbeSet) -> None:
         if probe.target.number < lib.DC_MAX_CALLS:
             key = ffi.new("uint32_t *", SLOT * lib.DC_MAX_CALLS + probe.target.number)
             _update(programs.map("specs"), key, spec)
+
+
+def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
+    """Tells the programs for functions what to capture."""
+    for index, probe in enumerate(probes.probes):
+        if not isinstance(probe.target, Syscall):
+            spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture))
+            _update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
 
 
 class RunEntry:

@@ -16,7 +16,15 @@ from datacrumbs.runtime import presence, records
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
 from datacrumbs.runtime.plan import AttachPlan
-from datacrumbs.runtime.programs import Programs, RunEntry, fill_specs, lost_counts, missed_returns, ring
+from datacrumbs.runtime.programs import (
+    Programs,
+    RunEntry,
+    fill_function_specs,
+    fill_specs,
+    lost_counts,
+    missed_returns,
+    ring,
+)
 from datacrumbs.runtime.providers import functions, syscalls
 from datacrumbs.runtime.run import Run, open_trace
 
@@ -53,6 +61,8 @@ def trace_run(
     """
     with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs, _signals_held():
         fill_specs(programs, run.sealed.probes)
+        if plan.links:
+            fill_function_specs(programs, run.sealed.probes)
         entry = RunEntry(programs, run.run_id, run.user.uid, run.sealed.probes.min_duration_ns)
         with ring(programs, config.ring_mib) as ring_descriptor, contextlib.ExitStack() as attachments:
             attachments.enter_context(syscalls.attached(programs))
@@ -106,7 +116,7 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
     wanted = {syscalls.OBJECT: syscalls.PROGRAMS}
     if plan.links:
         wanted[functions.OBJECT] = FUNCTION_PROGRAMS[plan.links]
-    return Programs(wanted, {"functions": len(run.sealed.probes.probes)})
+    return Programs(wanted, dict.fromkeys(("functions", "function_specs"), len(run.sealed.probes.probes)))
 
 
 def _new_trace(run: Run, config: Config) -> tuple[Path, int]:

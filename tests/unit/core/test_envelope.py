@@ -28,7 +28,7 @@ PROBES = ProbeSet(
             "POSIX",
             "syscall",
             Syscall("openat", 257),
-            Capture((Argument("flags", 2, "hex"),), (FileRef(path=1, directory=0, returned=True),), returns=True),
+            Capture((Argument("flags", 2, "hex"),), (FileRef(path=1, directory=0, returned=True),), returns="errno"),
         ),
         Probe("fwrite", "C", "uprobe", Function(0, 0x1234, "fwrite")),
     ),

@@ -9,11 +9,14 @@ import pytest
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.probes import (
     ARGUMENT_TYPES,
+    RESULT,
+    RESULT_TYPES,
     Argument,
     Binary,
     Capture,
     FileRef,
     Function,
+    Place,
     Probe,
     ProbeSet,
     Syscall,
@@ -23,11 +26,23 @@ from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 INDEX = st.integers(-1, 5)
+PLACES = st.builds(
+    Place, st.sampled_from(["", "di", "const"]), st.integers(-(2**31), 2**31 - 1), st.booleans(), st.booleans()
+)
+ARGUMENTS = st.builds(
+    Argument,
+    TEXT,
+    st.integers(0, 15),
+    st.sampled_from([kind for kind in ARGUMENT_TYPES if kind != "string"]),
+    st.none() | PLACES,
+)
+REFS = st.builds(FileRef, INDEX, INDEX, INDEX, st.booleans(), st.booleans(), st.sampled_from(["", "mpi", "x1_"]))
 CAPTURES = st.builds(
     Capture,
-    st.lists(st.builds(Argument, TEXT, st.integers(0, 5), st.sampled_from(ARGUMENT_TYPES)), max_size=4).map(tuple),
-    st.lists(st.builds(FileRef, INDEX, INDEX, INDEX, st.booleans()), max_size=2).map(tuple),
-    st.booleans(),
+    st.lists(ARGUMENTS, min_size=1, max_size=8).map(tuple),
+    st.lists(REFS, max_size=2).map(tuple),
+    st.sampled_from(RESULT_TYPES),
+    st.lists(st.integers(RESULT, 0), max_size=3).map(tuple),
 )
 CALLS = st.builds(Probe, TEXT, TEXT, st.just("syscall"), st.builds(Syscall, TEXT, st.integers(0, 1023)), CAPTURES)
 FUNCTIONS = st.builds(

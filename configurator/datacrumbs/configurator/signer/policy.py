@@ -82,7 +82,8 @@ class Rule:
 
 
 def _level(capture: Capture) -> int:
-    return 2 if capture.files else 1 if capture.arguments else 0
+    texts = capture.returns == "string" or any(argument.type == "string" for argument in capture.arguments)
+    return 2 if capture.files or texts else 1 if capture.arguments else 0
 
 
 @dataclass(frozen=True, slots=True)

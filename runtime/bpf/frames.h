@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What is kept of a function's call from its entry to its return: a stack of frames for each thread.
+ */
+#ifndef DATACRUMBS_FRAMES_H
+#define DATACRUMBS_FRAMES_H
+
+#include "maps.h"
+
+#define DC_ANY_SP ((__u64)-1) /* of a frame that does not end with a stack frame of the machine */
+
+struct frame {
+  __u64 start;
+  __u64 sp; /* at the entry */
+  __u32 fn;
+  __u32 unused;
+  __u64 file[DC_MAX_FILES];
+  __u64 path[DC_MAX_FILES]; /* addresses */
+  __u64 values[DC_MAX_ARGS];
+};
+
+struct frames {
+  __u32 depth;
+  __u32 unused;
+  struct frame frame[DC_MAX_FRAMES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct frames);
+} stacks SEC(".maps");
+
+static __always_inline struct frames *frames_make(void) {
+  return bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline struct frames *frames_get(void) {
+  return bpf_task_storage_get(&stacks, bpf_get_current_task_btf(), 0, 0);
+}
+
+/** A new frame; NULL where too many calls are in one another. */
+static __always_inline struct frame *frame_push(struct frames *frames, __u64 sp, __u32 fn) {
+  /* A frame that is not above the new one on the stack was left without a return. */
+  __u32 depth = frames->depth;
+  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
+    if (frames->frame[(depth - 1) % DC_MAX_FRAMES].sp > sp)
+      break;
+    depth--;
+  }
+  frames->depth = depth;
+  if (depth >= DC_MAX_FRAMES)
+    return NULL;
+  struct frame *frame = &frames->frame[depth];
+  frames->depth = depth + 1;
+  frame->sp = sp;
+  frame->fn = fn;
+  return frame;
+}
+
+/**
+ * Takes the uppermost frame of a function off the stack; those above it were left without a return. With `start`, it is
+ * the frame that began then; with `sp`, the one that was entered there.
+ */
+static __always_inline struct frame *frame_pop(struct frames *frames, __u32 fn, __u64 sp, __u64 start) {
+  __u32 depth = frames->depth;
+  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
+    depth--;
+    struct frame *frame = &frames->frame[depth % DC_MAX_FRAMES];
+    if (frame->fn != fn || (sp && frame->sp != sp) || (start && frame->start != start))
+      continue;
+    frames->depth = depth;
+    return frame;
+  }
+  return NULL;
+}
+
+#endif
