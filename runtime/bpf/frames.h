@@ -7,7 +7,7 @@
 
 #include "maps.h"
 
-#define DC_ANY_SP ((__u64)-1) /* of a frame that does not end with a stack frame of the machine */
+#define DC_ANY_SP ((__u64) - 1) /* of a frame that does not end with a stack frame of the machine */
 
 struct frame {
   __u64 start;
