@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 export PREFIX DESTDIR
-PYTHON_SOURCES := $(wildcard core configurator runtime client analysis tests scripts)
+PYTHON_SOURCES := $(wildcard core configurator runtime client systemd slurm analysis tests scripts)
 C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 

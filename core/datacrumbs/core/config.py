@@ -6,6 +6,7 @@ docs/configuration.md describes the settings for administrators.
 from __future__ import annotations
 
 import string
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,10 @@ class Config:
     signer_socket: Path = Path("/run/datacrumbs/signer.sock")
     signing_key: Path = Path("/var/lib/datacrumbs/signing.key")
     policy: Path = Path("/etc/datacrumbs/policy.yaml")
+    start_seconds: int = 20
+    """How long a job waits for its trace to begin, at most; then it runs untraced."""
+    stop_seconds: int = 30
+    """How long the end of a job waits for its trace to be closed, at most; then the runtime is killed."""
 
     def trace_directory(self, *, home: str, user: str, date: str, host: str, run_id: str) -> Path:
         """The folder for one run's trace.
@@ -113,7 +118,7 @@ def _ring_mib(node: Node) -> int:
     return size
 
 
-_READERS: Final = {
+_READERS: Final[Mapping[str, Callable[[Node], Any]]] = {
     "trace_dir": _trace_dir,
     "run_dir": _path,
     "keys_dir": _path,
@@ -123,4 +128,6 @@ _READERS: Final = {
     "signer_socket": _path,
     "signing_key": _path,
     "policy": _path,
+    "start_seconds": lambda node: node.integer(1, 600),
+    "stop_seconds": lambda node: node.integer(1, 600),
 }

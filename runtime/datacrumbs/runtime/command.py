@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from datacrumbs.core import cli, config
-from datacrumbs.core.errors import OutputError, RefusedError, UsageError
+from datacrumbs.core.errors import DataCrumbsError, OutputError, RefusedError, UsageError
 from datacrumbs.core.text import printable
+from datacrumbs.runtime import presence
 from datacrumbs.runtime.drain import Stats
 from datacrumbs.runtime.features import find_features, machine
 from datacrumbs.runtime.inspect import inspected
@@ -35,7 +36,15 @@ sudo datacrumbs --dry-run probes.json.gz"""
 
 def main() -> int:
     """The command's entry point."""
-    return cli.main(PROG, _run)
+    return cli.main(PROG, _told)
+
+
+def _told(argv: Sequence[str]) -> int:
+    try:
+        return _run(argv)
+    except DataCrumbsError as error:
+        presence.failed(os.environ, error)
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:

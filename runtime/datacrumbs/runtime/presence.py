@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from datacrumbs.core.errors import BusyError, OutputError
+from datacrumbs.core import locks
+from datacrumbs.core.errors import BusyError, DataCrumbsError, OutputError
 from datacrumbs.core.files import write_atomically
 from datacrumbs.core.sdnotify import notify
+from datacrumbs.core.text import printable
 
 
 @contextlib.contextmanager
@@ -24,7 +26,7 @@ def claimed(run_dir: Path, run_id: str) -> Iterator[None]:
     path = run_dir / f"datacrumbs-{run_id}.lock"
     try:
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = _lock(path)
+        descriptor = locks.acquire(path)
     except BlockingIOError as error:
         raise BusyError(
             f"a runtime with run id '{run_id}' is active already", "choose another run id, or stop that one"
@@ -35,22 +37,6 @@ def claimed(run_dir: Path, run_id: str) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> int:
-    """Locks the file that has this name; whoever held it before may have removed the one that we opened."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return descriptor
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
         os.close(descriptor)
 
 
@@ -69,6 +55,19 @@ def announced(run_dir: Path, run_id: str, uid: int, trace: Path) -> Iterator[Non
     finally:
         path.unlink(missing_ok=True)
         notify("STOPPING=1")
+
+
+def failed(environment: Mapping[str, str], error: DataCrumbsError) -> None:
+    """Leaves word of an error where whoever started us asked for it: DATACRUMBS_ERROR_FILE, as JSON.
+
+    The node helper relays it to the job's owner, who does not see our stderr.
+    """
+    path = environment.get("DATACRUMBS_ERROR_FILE")
+    if path:
+        notify(f"STATUS={printable(error.message)}")
+        with contextlib.suppress(OutputError):
+            told = {"message": error.message, "hint": error.hint, "who": error.who}
+            write_atomically(path, json.dumps(told).encode(), mode=0o600)
 
 
 def _one_line(path: Path) -> str:

@@ -1,0 +1,166 @@
+"""The verbs of the node helper: start, stop. Each is safe to repeat, and safe to run twice at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from datacrumbs.core import locks, metadata
+from datacrumbs.core.config import Config
+from datacrumbs.core.errors import BusyError, DataCrumbsError
+from datacrumbs.core.metadata import Metadata
+from datacrumbs.core.text import printable
+from datacrumbs.core.users import User, find_user
+from datacrumbs.systemd import telling, unit
+from datacrumbs.systemd.job import Job, write_environment, write_reason
+
+READY = "ready"
+OFF = "off"
+STOPPED = "stopped"
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a scheduler's hook asks for at the beginning of a job."""
+
+    job: Job
+    user: str
+    """Name or number of the job's owner."""
+    scheduler: str = ""
+    """Whose job it is; empty for runs without one, which the reaper leaves alone."""
+    until: int = 0
+    """When the job will end at the latest, in seconds since 1970; 0: not known."""
+    error_output: Path | None = None
+    """The job's error output, where the scheduler knows it already."""
+
+
+def start(request: Request, text: bytes, config: Config) -> str:
+    """Has the job's unit ready, if the job asks for a trace.
+
+    Args:
+        request: whose job.
+        text: its metadata; hostile.
+        config: the machine's settings.
+
+    Returns:
+        `ready`, `off`, or `none: REASON` after the owner was told.
+    """
+    try:
+        wanted = metadata.parse(text)
+        if wanted is None:
+            return OFF
+        reason = _start(request, wanted, config)
+    except DataCrumbsError as error:
+        reason = _sentence(error)
+    except Exception as error:
+        reason = f"unexpected {type(error).__name__} in the node helper: {error}"
+    if not reason:
+        telling.journal(f"job {request.job.id} is traced", fields=_fields(request.job))
+        return READY
+    reason = printable(f"job {request.job.id} is not traced on this node: {reason}")
+    _tell(request, reason, config)
+    return f"none: {reason}"
+
+
+def _start(request: Request, wanted: Metadata, config: Config) -> str:
+    """Returns why there is no trace, or nothing."""
+    job = request.job
+    user = find_user(request.user)
+    unit.require_systemd()
+    values = {
+        "DATACRUMBS_PROBE_FILE": wanted.probe_file,
+        "DATACRUMBS_USER": str(user.uid),
+        "DATACRUMBS_RUN_ID": job.id,
+        "DATACRUMBS_ERROR_FILE": str(job.file("error")),
+        "DATACRUMBS_SCHEDULER": request.scheduler,
+        "DATACRUMBS_UNTIL": str(request.until),
+    }
+    job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+    deadline = time.monotonic() + config.start_seconds
+    with locks.held(job.file("node"), config.start_seconds):
+        if unit.is_active(job.unit):
+            if job.environment() == values and job.ready.exists():
+                return ""
+            # What is left of another attempt at this job, such as one that was requeued without an epilog.
+            unit.stop(job.unit, max(1.0, deadline - time.monotonic()))
+        job.forget()
+        write_environment(job, values)
+        reason = unit.start(job.unit, max(1.0, deadline - time.monotonic()))
+        if reason:
+            return job.error() or f"{reason}; administrators find more with: journalctl -u {job.unit}"
+    return ""
+
+
+def stop(job: Job, config: Config) -> str:
+    """Has the job's unit stopped, and removes what was kept of the job.
+
+    Returns:
+        `stopped`, `absent` where nothing was traced, or `failed: …`.
+    """
+    try:
+        unit.require_systemd()
+        job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with locks.held(job.file("node"), config.stop_seconds):
+            return _stop(job, config)
+    except BusyError:
+        return _failed(job, "another start or stop of this job does not end")
+    except DataCrumbsError as error:
+        return _failed(job, _sentence(error))
+    except Exception as error:
+        return _failed(job, f"unexpected {type(error).__name__} in the node helper: {error}")
+
+
+def _stop(job: Job, config: Config) -> str:
+    values = job.environment()
+    active = unit.is_active(job.unit)
+    never_began = job.file("why").exists()
+    trouble = unit.stop(job.unit, config.stop_seconds) if active else ""
+    if not active and values and not never_began:
+        said = job.error()
+        trouble = f"the runtime ended before the job did{f': {said}' if said else ''}"
+        trouble += "; the trace ends there" if not said else ""
+    if trouble:
+        _tell_end(job, values, trouble, config)
+    job.forget()
+    if trouble:
+        return _failed(job, trouble)
+    if active:
+        telling.journal(f"the trace of job {job.id} is closed", fields=_fields(job))
+    return STOPPED if active else ABSENT
+
+
+def _tell_end(job: Job, values: dict[str, str], trouble: str, config: Config) -> None:
+    try:
+        user: User = find_user(values["DATACRUMBS_USER"])
+    except (KeyError, DataCrumbsError):
+        return
+    telling.tell_owner(config, user, job.id, f"job {job.id}: {trouble}")
+
+
+def _tell(request: Request, reason: str, config: Config) -> None:
+    job = request.job
+    telling.journal(reason, telling.ERROR, _fields(job))
+    try:
+        user = find_user(request.user)
+        if not job.file("env").exists():  # the hooks' sign that there is something to end
+            write_environment(job, {"DATACRUMBS_USER": str(user.uid), "DATACRUMBS_SCHEDULER": request.scheduler})
+        write_reason(job, user.uid, reason)
+        telling.tell_owner(config, user, job.id, reason, request.error_output)
+    except (DataCrumbsError, OSError) as error:
+        telling.journal(f"the owner of job {job.id} could not be told: {error}", telling.ERROR, _fields(job))
+
+
+def _failed(job: Job, why: str) -> str:
+    line = printable(f"failed: {why}")
+    telling.journal(f"job {job.id}: {line}", telling.ERROR, _fields(job))
+    return line
+
+
+def _fields(job: Job) -> dict[str, str]:
+    return {"RUN_ID": job.id, "JOB_ID": job.id}
+
+
+def _sentence(error: DataCrumbsError) -> str:
+    return printable(f"{error.message}{f'; {error.hint}' if error.hint else ''}")
