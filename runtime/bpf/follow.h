@@ -32,6 +32,19 @@ static __always_inline __u32 number_of(struct task_struct *task, __u32 level) {
   return number;
 }
 
+/** Whether a thread is in the runtime's pid namespace or in one below: where nodes are containers, on the same node. */
+static __always_inline bool shares_space(struct task_struct *task, const struct dc_run *run) {
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  struct pid_namespace *space = NULL;
+  __u32 level = run->pid_level;
+  if (BPF_CORE_READ(pid, level) < level)
+    return false;
+  bpf_probe_read_kernel(&space, sizeof(space),
+                        (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                            level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
+  return BPF_CORE_READ(space, ns.inum) == run->pid_space;
+}
+
 static __always_inline void name_task(struct dc_task *tag, struct task_struct *task, const struct dc_run *run) {
   tag->tid = number_of(task, run->pid_level);
   tag->pid = number_of(BPF_CORE_READ(task, group_leader), run->pid_level);
@@ -95,12 +108,15 @@ static long search_step(__u32 slot, struct search *search) {
     return 0;
   if (search->token != DC_TOKEN_ANY && search->token != run->token)
     return 0;
+  if (!shares_space((struct task_struct *)bpf_get_current_task(), run))
+    return 0;
   search->slot = slot;
   return 1;
 }
 
 /**
- * The run that wants this process: the first that is ready, has the token and belongs to the same user.
+ * The run that wants this process: the first that is ready, has the token, and belongs to the same user
+ * on the same node.
  *
  * A loop in the program itself would have the verifier go through all that follows once for each slot.
  */

@@ -109,8 +109,13 @@ struct cred {
   kuid_t euid;
 };
 
+struct ns_common {
+  unsigned int inum;
+};
+
 struct pid_namespace {
   unsigned int level;
+  struct ns_common ns;
 };
 
 struct upid {

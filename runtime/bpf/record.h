@@ -126,7 +126,7 @@ struct dc_run {
   __u32 uid;          /**< only processes with this effective user id are followed */
   __u32 ready;        /**< 0 until every probe is attached: nothing is heeded before */
   __u32 pid_level;    /**< depth of the runtime's pid namespace */
-  __u32 unused;
+  __u32 pid_space;    /**< inode number of that namespace: processes outside it are not the runtime's to see */
 };
 
 /** Values of dc_spec's argument indices. */

@@ -56,7 +56,7 @@ int libbpf_num_possible_cpus(void);
 struct dc_run {
   uint64_t token;
   uint64_t min_duration;
-  uint32_t uid, ready, pid_level;
+  uint32_t uid, ready, pid_level, pid_space;
   ...;
 };
 struct dc_spec {

@@ -167,6 +167,7 @@ class RunEntry:
                 "uid": uid,
                 "min_duration": min_duration_ns,
                 "pid_level": _pid_level(programs),
+                "pid_space": Path("/proc/self/ns/pid").stat().st_ino,
             },
         )
 
