@@ -2,12 +2,12 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 export PREFIX DESTDIR
-PYTHON_SOURCES := $(wildcard core configurator runtime client systemd slurm analysis tests scripts)
+PYTHON_SOURCES := $(wildcard core configurator runtime client systemd slurm analysis tests scripts containers)
 C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo test bench fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster bench fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ test: ## (root) installs what is missing, builds, lints and runs all tests
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/python tests/support/readers.py
 	@scripts/test.sh
+
+cluster: build ## (root) a shell on the first of NODES=3 real nodes with systemd, Slurm and DataCrumbs
+	@scripts/install-dependencies.sh test
+	@PYTHONPATH=containers $(VENV)/python -m nodes --nodes $(or $(NODES),3)
+
+test-cluster: build ## (root) real jobs on three such nodes: tests/cluster
+	@scripts/install-dependencies.sh test
+	@scripts/test.sh tests/cluster
 
 bench: build ## (root) figures against their targets, and against other tools
 	@scripts/install-dependencies.sh test

@@ -4,7 +4,7 @@
 set -eu
 
 build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev clang llvm"
-test="$build git strace bpftrace bpftool g++ nodejs"
+test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux"
 
 case "${1:-build}" in
   build) wanted=$build ;;

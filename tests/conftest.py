@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nodes import missing
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOCK = Path("/run/lock/datacrumbs-ebpf.lock")
@@ -60,18 +61,22 @@ def _missing_for_vm() -> str:
     return "" if shutil.which("qemu-system-x86_64") else "no qemu-system-x86_64"
 
 
+def _missing_for_cluster() -> str:
+    return missing.find()
+
+
 def _missing_for_flux() -> str:
     return "" if shutil.which("flux") else "no flux"
 
 
-_NEEDS = {"ebpf": _missing_for_ebpf, "vm": _missing_for_vm, "flux": _missing_for_flux}
+_NEEDS = {"ebpf": _missing_for_ebpf, "cluster": _missing_for_cluster, "vm": _missing_for_vm, "flux": _missing_for_flux}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips what this machine cannot run, each with what is missing; pytest's summary (-ra) shows it."""
-    missing = {marker: find() for marker, find in _NEEDS.items()}
+    lacks = {marker: find() for marker, find in _NEEDS.items()}
     for item in items:
-        for marker, reason in missing.items():
+        for marker, reason in lacks.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))
     # What needs only Python comes first: a mistake there shows in seconds. The order is otherwise as collected.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from programs import compile_program
 from tracing import Run, Site
-
-PROGRAMS = Path(__file__).parent / "programs"
-INCLUDE = Path(__file__).parents[2] / "core" / "include"
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +27,7 @@ def compiled(site: Site) -> Callable[..., Path]:
     def compile_(name: str, *flags: str) -> Path:
         if (name, *flags) not in made:
             target = site.folder / f"{name}-{len(made)}"
-            options = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", f"-I{INCLUDE}"]
-            subprocess.run(["gcc", *options, *flags, PROGRAMS / f"{name}.c", "-o", target], check=True)
-            target.chmod(0o755)
-            made[(name, *flags)] = target
+            made[(name, *flags)] = compile_program(name, target, *flags)
         return made[(name, *flags)]
 
     return compile_

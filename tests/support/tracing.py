@@ -88,8 +88,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             break
         data = unpacker.unused_data
     lines = text.decode().splitlines()
-    assert lines[0] == "["
+    assert lines[:1] in ([], ["["])
     return [json.loads(line) for line in lines[1:]]
+
+
+def events_of(lines: list[dict[str, Any]], category: str = "POSIX") -> list[dict[str, Any]]:
+    """Events of a category among the lines of a trace, with `path` and `path2` beside their hashes."""
+    names = {x["args"]["value"]: x["args"]["name"] for x in lines if x["name"] == "FH" and x["ph"] == "M"}
+    events = [x for x in lines if x["ph"] == "X" and x["cat"] == category]
+    for event in events:
+        event["path"] = names.get(event["args"].get("fhash", ""))
+        event["path2"] = names.get(event["args"].get("fhash2", ""))
+    return events
 
 
 @dataclass
@@ -128,13 +138,7 @@ class Run:
 
     def events(self, category: str = "POSIX") -> list[dict[str, Any]]:
         """Events of a category, with `path` and `path2` beside their hashes."""
-        lines = self.lines()
-        names = {x["args"]["value"]: x["args"]["name"] for x in lines if x["name"] == "FH" and x["ph"] == "M"}
-        events = [x for x in lines if x["ph"] == "X" and x["cat"] == category]
-        for event in events:
-            event["path"] = names.get(event["args"].get("fhash", ""))
-            event["path2"] = names.get(event["args"].get("fhash2", ""))
-        return events
+        return events_of(self.lines(), category)
 
     def closing(self) -> dict[str, Any]:
         """The arguments of the closing record."""
