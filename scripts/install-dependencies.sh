@@ -5,6 +5,8 @@ set -eu
 
 build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev clang llvm"
 test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux"
+# The browser in which the HTML report is looked at.
+test="$test chromium fonts-dejavu-core"
 
 case "${1:-build}" in
   build) wanted=$build ;;

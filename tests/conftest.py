@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser
 import pytest
 from nodes import missing
 
@@ -69,7 +70,17 @@ def _missing_for_flux() -> str:
     return "" if shutil.which("flux") else "no flux"
 
 
-_NEEDS = {"ebpf": _missing_for_ebpf, "cluster": _missing_for_cluster, "vm": _missing_for_vm, "flux": _missing_for_flux}
+def _missing_for_browser() -> str:
+    return "" if browser.find() else "no chromium"
+
+
+_NEEDS = {
+    "ebpf": _missing_for_ebpf,
+    "cluster": _missing_for_cluster,
+    "vm": _missing_for_vm,
+    "flux": _missing_for_flux,
+    "browser": _missing_for_browser,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

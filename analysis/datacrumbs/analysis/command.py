@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from datacrumbs.analysis.commands.report import ReportCommand
 from datacrumbs.analysis.commands.summary import SummaryCommand
 from datacrumbs.core import cli
 
@@ -24,7 +25,7 @@ class Verb(Protocol):
         """Does it and returns the exit code."""
 
 
-VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(),)
+VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(), ReportCommand())
 
 
 def main() -> int:

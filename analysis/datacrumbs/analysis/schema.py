@@ -47,6 +47,7 @@ _ARGS: Final = {
     "name": "VARCHAR", "value": "VARCHAR",
     # of processes; the hashes are DFTracer's
     "comm": "VARCHAR", "cmd": "VARCHAR", "exec_hash": "VARCHAR", "cmd_hash": "VARCHAR",
+    "ppid": "INTEGER", "exit": "INTEGER", "signal": "INTEGER",
     # of the run
     "user": "VARCHAR", "host": "VARCHAR", "min_duration_ns": "BIGINT", "refused_count": "BIGINT",
     "refused": "VARCHAR[]", "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)",

@@ -1,0 +1,181 @@
+"""The report's content as one JSON value, with the names that analysis/web/ reads.
+
+docs/reading-reports.md describes the page that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from datacrumbs.analysis import layers
+from datacrumbs.analysis.catalog import Process, ProcessKey
+from datacrumbs.analysis.report import cubes, lanes, spans
+from datacrumbs.analysis.report.codes import Codes, number
+from datacrumbs.analysis.report.kinds import KINDS, kind_of
+from datacrumbs.analysis.report.lives import Life, lives
+from datacrumbs.analysis.summary import FunctionRow, Summary
+from datacrumbs.analysis.trace import Traces
+
+VERSION: Final = 1
+LAYERS: Final = tuple(reversed(layers.LAYERS))
+"""From the application down."""
+_LONGEST_PATH: Final = 4096
+_LONGEST_COMMAND: Final = 600
+_SHORT_PATH: Final = 160
+"""Characters of a path that only single calls name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Rows that the parts of a report may have: together they make its size."""
+
+    cells: int = 60_000
+    lanes: int = 240_000
+    spans: int = 40_000
+    paths: int = 2000
+
+    def halved(self) -> Budget:
+        """For a report that came out too large."""
+        return Budget(self.cells // 2, self.lanes // 2, self.spans // 2, self.paths // 2)
+
+
+Maker = Callable[[Budget], dict[str, Any]]
+
+
+def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = ()) -> Maker:
+    """Numbers everything once, and returns what makes the document within a budget.
+
+    Args:
+        traces: opened traces, of which `summarise` has made the summary.
+        summary: that one.
+        asked: parts of the run of which every call should be shown.
+    """
+    database = traces.database
+    codes = number(database)
+    lifes = lives(database)
+
+    def make(budget: Budget) -> dict[str, Any]:
+        layer_of = [LAYERS.index(layers.layer_of(function.category)) for function in codes.functions]
+        slices = cubes.slice_up(database, codes, budget.cells)
+        calls = spans.pick(database, codes, slices.grid, budget.spans, asked)
+        return {
+            "version": VERSION,
+            "header": asdict(summary.header),
+            "completeness": _completeness(summary),
+            "sources": [_shorten(str(path), _LONGEST_PATH) for path in traces.sources[:100]],
+            "grid": {"start_us": codes.start_us, "span_us": codes.span_us, **asdict(slices.grid)},
+            "layers": [{"name": layer} for layer in LAYERS],
+            "kinds": list(KINDS),
+            "functions": _functions(codes, summary, layer_of),
+            "processes": _processes(codes, summary, traces.catalog.processes, lifes),
+            "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
+                      "left_out": codes.dropped_threads},
+            "files": _files(database),
+            "paths": _paths(codes, budget.paths),
+            "cells": slices.cells,
+            "file_cells": slices.files,
+            "latency": slices.latency,
+            "timeline": lanes.fill(database, codes, layer_of, budget.lanes),
+            "calls": calls,
+        }  # fmt: skip
+
+    return make
+
+
+def _completeness(summary: Summary) -> dict[str, Any]:
+    facts = summary.completeness
+    value = asdict(facts) | {"complete": facts.complete, "missing": facts.missing}
+    value["lost_by_function"] = dict(list(facts.lost_by_function.items())[:30])
+    for texts in ("refused", "unclosed", "notes"):
+        value[texts] = [_shorten(text, 400) for text in value[texts][:50]]
+    return value
+
+
+def _functions(codes: Codes, summary: Summary, layer_of: list[int]) -> list[dict[str, Any]]:
+    known = {(row.category, row.function): row for row in summary.functions}
+    counted = set(summary.header.total_categories)
+    found = []
+    for function, layer in zip(codes.functions, layer_of, strict=True):
+        row = known.get((function.category, function.name))
+        found.append(
+            {
+                "name": _shorten(function.name, 200),
+                "category": _shorten(function.category, 100),
+                "layer": layer,
+                "kind": KINDS.index(kind_of(function.name)),
+                "counted": function.category in counted,
+            }
+            | (_durations(row) if row else {})
+        )
+    return found
+
+
+def _durations(row: FunctionRow) -> dict[str, Any]:
+    return {"calls": row.calls, "p50": row.p50_ns, "p99": row.p99_ns, "max": row.max_ns, "mean": row.mean_ns}
+
+
+def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKey, Life]) -> list[dict[str, Any]]:
+    """Those with calls first, in the order of their numbers; then those that made none."""
+    rows = {(row.host, row.pid): row for row in summary.processes}
+    found: list[dict[str, Any]] = []
+    for key in [*codes.processes, *(key for key in lifes if key not in set(codes.processes))]:
+        if key is None:
+            found.append({"others": True})
+            continue
+        who: Process = known.get(key, Process())
+        life = lifes.get(key, Life())
+        row = rows.get(key)
+        found.append(
+            {
+                "host": key[0],
+                "pid": key[1],
+                "name": _shorten(who.name, 200),
+                "command": _shorten(who.command, _LONGEST_COMMAND),
+                "parent": life.parent,
+                "start": _since(codes, life.started_us),
+                "end": _since(codes, life.ended_us),
+                "exit": life.exit_status,
+                "signal": life.signal,
+                "programs": life.programs,
+                "threads": row.threads if row else 0,
+                "busy": row.busy_ns if row else 0,
+            }
+        )
+    return found
+
+
+def _since(codes: Codes, us: int | None) -> int | None:
+    return None if us is None else us - codes.start_us
+
+
+def _files(database: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The files with slices of their own: who used them."""
+    rows = database.execute(
+        "SELECT file, count(DISTINCT proc), min(began), max(began + dur) FROM report_calls"
+        f" WHERE file < {cubes.FILES} GROUP BY file ORDER BY file"
+    ).fetchall()
+    return [{"file": int(file), "processes": procs, "begin": begin, "end": end} for file, procs, begin, end in rows]
+
+
+def _paths(codes: Codes, most: int) -> list[str]:
+    """Files of the tables have their whole paths, the others what fits on a line."""
+    return [
+        _shorten(path, _LONGEST_PATH if code < cubes.FILES else _SHORT_PATH)
+        for code, path in enumerate(codes.paths[: max(most, cubes.FILES)])
+    ]
+
+
+def _shorten(text: str, most: int) -> str:
+    """The text with an ellipsis in its middle where it is longer than `most` characters."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
+def source_names(sources: tuple[Path, ...]) -> str:
+    """What the traces are called, for a page's title."""
+    first = sources[0].name if sources else ""
+    return first if len(sources) < 2 else f"{first} and {len(sources) - 1} more"

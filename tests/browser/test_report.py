@@ -1,0 +1,312 @@
+"""The HTML report in a real browser: it opens from a file, asks for nothing, and every view answers a selection."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import readers
+from browser import Browser, Page
+from tracegen import EPOCH_NS, TraceWriter, synthetic
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+PROBE = Path(__file__).with_name("probe.js")
+SECTIONS = ("glance", "layers", "timeline", "heatmap", "latency", "files", "processes", "explain")
+HOSTILE = (
+    '"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>',
+    "</script><script>window.hacked=1</script>",
+    "'; DROP TABLE records; --",
+    "\u202egnp.exe\u0007\x1b[31m",
+    "x" * 4000,
+    "javascript:window.hacked=1",
+)
+
+
+def make_report(trace: Path, out: Path, *options: str) -> Path:
+    code = "from datacrumbs.analysis.command import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", code, "report", trace, "-o", out, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and done.stderr == "", done
+    assert str(out) in done.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a trace that is larger than what is drawn call by call."""
+    folder = tmp_path_factory.mktemp("report")
+    synthetic(folder / "t.pfw.gz", 300_000)
+    return make_report(folder / "t.pfw.gz", folder / "report.html")
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a small trace of several layers, with errors, children, signals and hostile names everywhere."""
+    folder = tmp_path_factory.mktemp("layered")
+    with TraceWriter(folder / "t.pfw.gz", host=HOSTILE[0]) as trace:
+        trace.opening(user=HOSTILE[1], refused_count=1, refused=[HOSTILE[0]])
+        parent = trace.process(100, HOSTILE[0], cmd=HOSTILE[1])
+        files = [trace.file("/" + name) for name in HOSTILE]
+        for number, name in enumerate(HOSTILE):
+            child = trace.process(101 + number, name, ppid=100, cmd=name, start_ns=EPOCH_NS + number * 10**6)
+            for turn in range(40):
+                start = EPOCH_NS + number * 10**6 + turn * 50_000
+                trace.call(child, name, start, 40_000, cat=name, fhash=files[number])
+                trace.call(child, "H5Dwrite", start + 1000, 35_000, cat="HDF5")
+                trace.call(child, "fwrite", start + 2000, 30_000, cat="C", fhash=files[number], ret=100)
+                trace.call(child, "write", start + 3000, 20_000, fhash=files[number], ret=4096 if turn % 9 else -28)
+            trace.exit(child, EPOCH_NS + (number + 4) * 10**6, **({"signal": 9} if number == 2 else {"exit": number}))
+        trace.exit(parent, EPOCH_NS + 12 * 10**6, exit=0)
+        trace.closing(ended=EPOCH_NS // 1000 + 12_000)
+    return make_report(folder / "t.pfw.gz", folder / "report.html", "--title", HOSTILE[0])
+
+
+def opened(page: Page, report: Path) -> None:
+    """Opens a report, and what the tests ask it with."""
+    page.open(report)
+    page.run(PROBE.read_text() + "\nglobalThis.probe = probe; 0")
+
+
+def painted(page: Page, selector: str) -> int:
+    """How many colours a canvas has, in steps of eight."""
+    return int(page.run(f"probe.colours({json.dumps(selector)})"))
+
+
+def in_sight(page: Page, section: str) -> None:
+    page.run(f"document.getElementById('{section}').scrollIntoView()")
+    page.settle()
+
+
+def text(page: Page, selector: str) -> str:
+    return str(page.run(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+
+def shown(page: Page) -> dict[str, Any]:
+    """What each view shows, in a form that changes when the view does."""
+    found: dict[str, Any] = {}
+    for section in SECTIONS:
+        in_sight(page, section)
+        found[section] = page.run(f"probe.look('{section}')")
+    return found
+
+
+def test_it_opens_from_a_file_and_asks_for_nothing(browser: Browser, report: Path) -> None:
+    """No console error, no breach of its own policy, and one request: the file itself."""
+    assert report.stat().st_size < 5 << 20
+    with browser.page() as page:
+        opened(page, report)
+        for section in SECTIONS:
+            in_sight(page, section)
+        page.scheme("dark")
+        page.settle()
+        assert page.complaints() == []
+        assert page.requests() == [report.as_uri()]
+
+
+def test_every_view_is_drawn(browser: Browser, report: Path) -> None:
+    """By pixels and by DOM."""
+    with browser.page() as page:
+        opened(page, report)
+        assert text(page, "h1") == "run on node1"
+        assert "Complete: 300,000 events captured, none lost." in text(page, "#complete")
+        assert "300,000" in text(page, "#tiles")
+        for section, canvas in (
+            ("strip", "#strip-canvas"), ("timeline", "#timeline-canvas"), ("heatmap", "#heat-canvas"),
+            ("latency", "#latency td canvas"), ("files", "#files td canvas"),
+        ):  # fmt: skip
+            in_sight(page, section)
+            assert painted(page, canvas) >= 3, section
+        in_sight(page, "layers")
+        assert page.run("probe.all('.icicle-cell').length") >= 3
+        assert page.run("probe.all('#layers tbody tr').length") == 8
+        assert page.run("probe.all('#latency tbody tr').length") == 8
+        assert page.run("probe.all('#files tbody tr').length") == 20
+        assert "/scratch/alice/run/step" in text(page, "#files tbody")
+        assert page.run("probe.all('#processes tbody tr').length") == 8
+        assert "worker3" in text(page, "#processes tbody")
+
+
+def test_a_brushed_time_range_filters_every_view(browser: Browser, report: Path) -> None:
+    with browser.page() as page:
+        opened(page, report)
+        before = shown(page)
+        page.drag("#strip-canvas", 0.4, 0.45)
+        assert " to " in text(page, "#selection-text")
+        after = shown(page)
+        assert [s for s in SECTIONS if s != "explain" and before[s] == after[s]] == []
+        calls = int(page.run("probe.tile('Calls')").replace(",", ""))
+        rows, processes = page.run("probe.column('#layers', 2)"), page.run("probe.column('#processes', 3)")
+        assert 300_000 / 40 < calls < 300_000 / 10
+        assert sum(rows) == sum(processes) == calls
+        page.key("Escape")
+        assert shown(page) == before
+        page.drag("#heat-canvas", 0.5, 0.6)
+        assert " to " in text(page, "#selection-text")
+        page.key("Escape")
+        page.drag("#timeline-canvas", 0.5, 0.6)
+        assert " to " in text(page, "#selection-text")
+
+
+def test_the_timeline_goes_down_to_single_calls(browser: Browser, report: Path) -> None:
+    with browser.page() as page:
+        opened(page, report)
+        in_sight(page, "timeline")
+        assert page.run("document.getElementById('timeline-canvas').dataset.mode") == "sums"
+        page.run("document.querySelector('#timeline .chips button').click()")
+        page.settle()
+        assert page.run("document.getElementById('timeline-canvas').dataset.mode") == "single"
+        assert "every one is drawn" in text(page, "#timeline-note")
+        assert painted(page, "#timeline-canvas") >= 3
+        assert "fsync" in text(page, "#timeline tbody")
+
+
+def test_it_works_from_the_keyboard_alone(browser: Browser, report: Path) -> None:
+    """Tab reaches the strip's handles, timeline, heatmap and tables; arrows, plus, Enter and Escape do their work."""
+    with browser.page() as page:
+        opened(page, report)
+        reached = []
+        for _ in range(120):
+            page.send("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+            page.send("Input.dispatchKeyEvent", type="keyUp", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+            reached.append(page.run("document.activeElement.id || document.activeElement.tagName"))
+        assert {"theme", "help-open", "select-from", "select-to", "timeline-canvas", "heat-canvas"} <= set(reached)
+        whole = text(page, "#selection-text")
+        page.run("document.getElementById('select-from').focus()")
+        for _ in range(3):
+            page.key("ArrowRight")
+        assert text(page, "#selection-text") != whole
+        page.key("Escape")
+        assert text(page, "#selection-text") == whole
+        page.run("document.getElementById('timeline-canvas').focus()")
+        page.key("+")
+        zoomed = text(page, "#selection-text")
+        page.key("ArrowLeft")
+        assert whole != zoomed != text(page, "#selection-text")
+        page.key("Escape")
+        page.run("document.getElementById('heat-canvas').focus()")
+        page.key("ArrowDown")
+        page.key("ArrowRight")
+        assert "worker" in text(page, "#heat-readout")
+        page.key("Enter")
+        assert text(page, "#selection-text") != whole
+        page.key("?")
+        assert page.run("document.getElementById('help').open")
+        page.key("Escape")
+        assert not page.run("document.getElementById('help').open")
+        page.key("6")
+        assert page.run("document.activeElement.id") == "files"
+
+
+@pytest.mark.parametrize("width", [400, 768, 1280, 2560])
+def test_it_fits_every_width(browser: Browser, report: Path, width: int) -> None:
+    """Nothing makes the page itself scroll sideways, and no canvas is drawn for another size than it has."""
+    with browser.page(width) as page:
+        opened(page, report)
+        for section in SECTIONS:
+            in_sight(page, section)
+        assert page.run("document.documentElement.scrollWidth") <= width
+        assert (page.run("probe.outside()"), page.run("probe.blurred()")) == (0, 0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["report", "layered"])
+def test_axe_finds_no_fault(browser: Browser, scheme: str, which: str, request: pytest.FixtureRequest) -> None:
+    """axe-core's rules: names, roles, contrast, landmarks, keyboard."""
+    with browser.page(1280, dark=scheme == "dark") as page:
+        opened(page, request.getfixturevalue(which))
+        for section in SECTIONS:
+            in_sight(page, section)
+        page.run("scrollTo(0, 0)")
+        page.settle()
+        page.run(readers.axe().read_text() + "; 0")
+        assert page.run("probe.faults()") == []
+
+
+def test_light_and_dark_follow_the_reader(browser: Browser, report: Path) -> None:
+    with browser.page() as page:
+        opened(page, report)
+        in_sight(page, "heatmap")
+        light, picture = page.run("probe.brightness()"), page.run("document.getElementById('heat-canvas').toDataURL()")
+        page.scheme("dark")
+        page.settle()
+        assert light > 600 and page.run("probe.brightness()") < 150
+        assert page.run("document.getElementById('heat-canvas').toDataURL()") != picture
+        page.run("document.getElementById('theme').click()")
+        page.settle()
+        assert page.run("probe.brightness()") == light
+
+
+def test_hostile_names_are_shown_and_do_nothing(browser: Browser, layered: Path) -> None:
+    with browser.page() as page:
+        opened(page, layered)
+        for section in SECTIONS:
+            in_sight(page, section)
+        assert page.run("window.hacked") is None
+        assert page.run("probe.all('main img, main script, main iframe').length") == 0
+        assert page.complaints() == [] and page.requests() == [layered.as_uri()]
+        assert HOSTILE[0] in text(page, "h1")
+        assert HOSTILE[1] in text(page, "#files tbody")
+        # What would reorder or hide text is spelled out.
+        everything = str(page.run("document.body.innerText"))
+        assert "\\u202egnp.exe\\u0007\\u001b[31m" in everything
+        assert not any(c in everything for c in "\u202e\x07\x1b")
+        assert page.run("document.documentElement.scrollWidth") <= 1280
+
+
+def test_the_process_tree_and_its_ends(browser: Browser, layered: Path) -> None:
+    with browser.page() as page:
+        opened(page, layered)
+        in_sight(page, "processes")
+        ends = page.run("probe.texts('#processes tbody td:last-child')")
+        assert sorted(ends) == ["exit 1", "exit 3", "exit 4", "exit 5", "signal 9", "well", "well"]
+        deep = page.run(
+            "[...document.querySelectorAll('#processes .tree')].map((n) => n.style.getPropertyValue('--deep'))"
+        )
+        assert deep == ["0"] + ["1"] * 6
+
+
+def test_layers_stand_below_each_other(browser: Browser, layered: Path) -> None:
+    with browser.page() as page:
+        opened(page, layered)
+        in_sight(page, "layers")
+        labels = page.run("probe.texts('.icicle-label')")
+        assert labels == ["application", "libraries", "C library", "system calls"]
+        in_sight(page, "timeline")
+        assert page.run("document.getElementById('timeline-canvas').dataset.mode") == "single"
+        assert painted(page, "#timeline-canvas") >= 5
+
+
+def test_it_prints_on_white_without_controls(browser: Browser, report: Path) -> None:
+    with browser.page(1280, dark=True) as page:
+        opened(page, report)
+        pdf = page.send("Page.printToPDF", printBackground=True)["data"]
+        assert len(pdf) > 100_000
+        page.run("dispatchEvent(new Event('beforeprint'))")
+        page.send("Emulation.setEmulatedMedia", media="print", features=[])
+        page.settle()
+        assert page.run("document.documentElement.dataset.theme") == "light"
+        assert page.run("getComputedStyle(document.querySelector('.sections')).display") == "none"
+        assert painted(page, "#heat-canvas") >= 3 and painted(page, "#timeline-canvas") >= 3
+
+
+def test_a_trace_without_calls_says_so(browser: Browser, tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        trace.closing(ended=EPOCH_NS // 1000)
+    with browser.page() as page:
+        opened(page, make_report(tmp_path / "t.pfw", tmp_path / "r.html"))
+        for section in SECTIONS:
+            in_sight(page, section)
+        assert page.complaints() == []
+        assert page.run("probe.all('.empty').length") >= 5

@@ -1,0 +1,245 @@
+"""The HTML report's content: its sums are those of the summary, its single calls are complete where it says so."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datacrumbs.analysis.report import packing
+from datacrumbs.analysis.report.document import Budget, Maker, prepare
+from datacrumbs.analysis.report.kinds import kind_of
+from datacrumbs.analysis.report.page import SCRIPTS, STYLES, render
+from datacrumbs.analysis.report.spans import Range, depths
+from datacrumbs.analysis.summarise import summarise
+from datacrumbs.analysis.summary import Summary
+from datacrumbs.analysis.trace import open_traces
+from hypothesis import given
+from hypothesis import strategies as st
+from tracegen import EPOCH_NS, TraceWriter, synthetic
+
+ROOT = Path(__file__).resolve().parents[3]
+CALLS = 40_000
+
+
+def unpack(text: str) -> list[int]:
+    """What web/unpack.js does."""
+    numbers, number, shift = [], 0, 0
+    for byte in base64.b64decode(text):
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            numbers.append(number)
+            number, shift = 0, 0
+    return numbers
+
+
+def unpack_sorted(text: str) -> list[int]:
+    total, numbers = 0, []
+    for step in unpack(text):
+        total += step
+        numbers.append(total)
+    return numbers
+
+
+def unpack_signed(text: str) -> list[int]:
+    return [-(n + 1) // 2 if n % 2 else n // 2 for n in unpack(text)]
+
+
+@given(st.lists(st.integers(0, 1 << 53)))
+def test_columns_come_back(numbers: list[int]) -> None:
+    assert unpack(packing.pack(numbers)) == numbers
+    assert unpack_sorted(packing.pack_sorted(sorted(numbers))) == sorted(numbers)
+    signed = [-n if n % 3 else n for n in numbers]
+    assert unpack_signed(packing.pack_signed(signed)) == signed
+
+
+class Made:
+    """A prepared report and the summary that it must agree with."""
+
+    def __init__(self, make: Maker, summary: Summary) -> None:
+        self.make, self.summary = make, summary
+        self.document = make(Budget())
+
+
+def prepared(path: Path, asked: tuple[Range, ...] = ()) -> Iterator[Made]:
+    with open_traces([str(path)]) as traces:
+        summary = summarise(traces)
+        yield Made(prepare(traces, summary, asked), summary)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    path = tmp_path_factory.mktemp("report") / "t.pfw.gz"
+    synthetic(path, CALLS, files=300)
+    yield from prepared(path)
+
+
+def sums(table: dict[str, Any]) -> dict[str, int]:
+    return {name: sum(unpack(table[name])) for name in ("calls", "failed", "time", "read", "written")}
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget(cells=500, lanes=500, spans=400)])
+def test_slices_add_up_to_the_summary(made: Made, budget: Budget) -> None:
+    """Calls and bytes exactly; time within the nanosecond that each part of a call may lose to rounding."""
+    document = made.make(budget)
+    found, header = sums(document["cells"]), made.summary.header
+    if budget == Budget():
+        assert (found["calls"], found["read"], found["written"]) == (CALLS, header.bytes_read, header.bytes_written)
+        assert 0 <= header.io_time_ns - found["time"] <= CALLS * 3
+    assert document["grid"]["bins"] <= 480
+    assert sum(unpack(document["latency"]["calls"])) <= CALLS
+    assert document["cells"]["rows"] <= 2 * budget.cells
+
+
+def test_slices_of_files_add_up(made: Made) -> None:
+    """The sums of each file that has slices of its own are those of the summary's row."""
+    table = made.document["file_cells"]
+    rows = {row.path: row for row in made.summary.files}
+    calls: dict[int, int] = {}
+    for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
+        calls[key % table["files"]] = calls.get(key % table["files"], 0) + number
+    assert len(calls) == 150
+    for file, number in calls.items():
+        assert rows[made.document["paths"][file]].calls == number
+
+
+def test_a_long_call_is_spread_over_the_slices_it_lies_in(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        worker = trace.process(1, "w")
+        trace.call(worker, "fsync", EPOCH_NS, 9_600_000_000)
+        trace.closing(ended=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        cells, grid = made.document["cells"], made.document["grid"]
+        times = unpack(cells["time"])
+        assert sum(unpack(cells["calls"])) == 1 and len(times) == grid["bins"]
+        assert abs(sum(times) - 9_600_000_000) <= len(times)
+        assert all(abs(time - grid["width_us"] * 1000) <= 1000 for time in times[:-1])
+
+
+def test_a_small_trace_has_every_call(tmp_path: Path) -> None:
+    synthetic(tmp_path / "t.pfw.gz", 3000)
+    for made in prepared(tmp_path / "t.pfw.gz"):
+        calls = made.document["calls"]
+        assert calls["rows"] == 3000 and [w["kind"] for w in calls["windows"]] == ["all"]
+        assert sum(unpack(calls["ns"])) == made.summary.header.io_time_ns
+
+
+def test_windows_and_threshold_keep_their_promise(made: Made) -> None:
+    """Every call of a window, and every call that is longer than the threshold, is among the single calls."""
+    document = made.make(Budget(spans=6000))
+    calls = document["calls"]
+    assert calls["rows"] <= 6000 and calls["threshold_ns"] > 0
+    ns = unpack(calls["ns"])
+    [[longer]] = [[sum(1 for n in ns if n >= calls["threshold_ns"])]]
+    starts, lengths = _starts(calls), unpack(calls["dur"])
+    assert len(calls["windows"]) >= 3
+    for window in calls["windows"]:
+        inside = sum(
+            at <= window["end_us"] and at + dur >= window["begin_us"] for at, dur in zip(starts, lengths, strict=True)
+        )
+        assert inside == window["calls"] > 0
+    assert longer <= 3000
+
+
+def _starts(calls: dict[str, Any]) -> list[int]:
+    total, found = 0, []
+    for step in unpack_signed(calls["at"]):
+        total += step
+        found.append(total)
+    return found
+
+
+def test_the_user_can_ask_for_a_window(tmp_path: Path) -> None:
+    synthetic(tmp_path / "t.pfw.gz", 60_000)
+    for made in prepared(tmp_path / "t.pfw.gz", (Range(20_000, 21_000),)):
+        [window] = [w for w in made.document["calls"]["windows"] if w["kind"] == "asked"]
+        assert window["begin_us"] == 20_000 and window["end_us"] == 21_000 and window["calls"] > 50
+
+
+def test_depth_is_how_many_calls_a_call_lies_in() -> None:
+    rows = [(0, 0, 100, 0, 0, 0, 0), (0, 10, 20, 0, 0, 0, 0), (0, 15, 5, 0, 0, 0, 0), (0, 30, 5, 0, 0, 0, 0)]
+    assert depths([*rows, (1, 0, 5, 0, 0, 0, 0)]) == [0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [("pread64", "read"), ("fwrite", "write"), ("H5Dread", "read"), ("MPI_File_write_at_all", "write"),
+     ("fsync", "sync"), ("open64", "metadata"), ("fclose", "metadata"), ("readdir", "metadata"),
+     ("readlink", "metadata"), ("main", "other")],
+)  # fmt: skip
+def test_kinds(function: str, kind: str) -> None:
+    assert kind_of(function) == kind
+
+
+def test_the_page_is_one_file_that_allows_nothing_from_outside(made: Made) -> None:
+    """Its policy names the one script and the one style by their hashes; there is no other."""
+    page = render(made.document | {"title": "t"}, "t")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    allowed = policy[1].replace("&#x27;", "'")
+    assert allowed.startswith("default-src 'none'; ")
+    for tag in ("script", "style"):
+        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in allowed
+    outside = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.DOTALL)
+    assert not re.search(r"https?://|src=|@import|url\(", outside)
+    assert not re.search(r"\son\w+=|\sstyle=", (ROOT / "analysis/web/page.html").read_text())
+
+
+def test_hostile_names_stay_data(tmp_path: Path) -> None:
+    """No text of a trace can end the element that it stands in."""
+    name = "</script><script>alert(1)</script><!-- @@SCRIPT@@ \u2028\x1b[31m"
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        worker = trace.process(1, name, cmd=name)
+        trace.call(worker, name, EPOCH_NS, 1000, cat=name, fhash=trace.file("/" + name))
+        trace.closing(ended=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        page = render(made.document | {"title": name}, name)
+        assert page.count("<script") == 2 and page.count("</script>") == 2 and "<!--" not in page
+        [data] = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
+        assert json.loads(data)["functions"][0]["name"] == name
+
+
+def test_every_source_of_the_page_is_used() -> None:
+    """A script or style that page.py does not name would never run."""
+    here = {path.name for path in (ROOT / "analysis/web").glob("*.[cj]s*")}
+    assert here == {*STYLES, *SCRIPTS}
+
+
+def test_many_of_everything_fits(tmp_path: Path) -> None:
+    """Thousands of threads, files and functions with long names: the report stays small, and says what it left out."""
+    rng = random.Random(7)
+    with TraceWriter(tmp_path / "t.pfw.gz") as trace:
+        trace.opening()
+        workers = [trace.process(100 + n, f"worker{n}" * 20, cmd="x" * 3000) for n in range(600)]
+        files = [trace.file(f"/data/{n}/" + "long" * 900) for n in range(400)]
+        now = EPOCH_NS
+        for number in range(20_000):
+            now += rng.randrange(20_000)
+            worker = workers[number % 600]
+            trace.call(worker, f"function{number % 200}", now, rng.randrange(1, 10**7), fhash=files[number % 400],
+                       tid=worker.pid + 1000 * (number // 600 % 3), ret=rng.choice([-2, 0, 4096]))  # fmt: skip
+        trace.closing(ended=now // 1000)
+    for made in prepared(tmp_path / "t.pfw.gz"):
+        page = render(made.document | {"title": "t"}, "t")
+        assert len(page) < 5 << 20
+        assert len(made.document["functions"]) == 64 and made.document["functions"][-1]["name"] == ""
+        assert made.document["lanes"]["left_out"] > 0
+        assert sums(made.document["cells"])["calls"] == 20_000
+
+
+def test_a_trace_without_calls_is_a_report_too(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        trace.process(1, "idle")
+        trace.closing(ended=EPOCH_NS // 1000)
+    for made in prepared(tmp_path / "t.pfw"):
+        assert made.document["cells"]["rows"] == 0 and len(made.document["processes"]) == 1
