@@ -35,7 +35,7 @@ sed -i '/^command/d' "$staging/pyvenv.cfg"
 find "$staging/bin" -type f -exec grep -lI '^#!.*python' {} + | xargs sed -i "1s|^#!.*|#!$private/bin/python -I|"
 "$staging/bin/python" -m compileall -q -s "$staging" -p "$private" "$staging/lib" >/dev/null || true
 
-DESTDIR=$DESTDIR .venv/bin/meson install -C build/meson --no-rebuild --quiet --tags devel,systemd,config
+DESTDIR=$DESTDIR .venv/bin/meson install -C build/meson --no-rebuild --quiet --tags devel,systemd,config,slurm
 manifest=$staging/installed
 # meson's log names the folders that it made, too.
 sed -n "s|^$DESTDIR/|/|p" build/meson/meson-logs/install-log.txt | sort -u | while read -r file; do

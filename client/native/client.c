@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <datacrumbs/client.h>
 
-#include "mark.h"
+#include <datacrumbs/mark.h>
 
 #include <stdio.h>
 #include <stdlib.h>

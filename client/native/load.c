@@ -2,7 +2,7 @@
 /**
  * What happens when libdatacrumbs_client.so is loaded: the process joins, or stays out.
  */
-#include "mark.h"
+#include <datacrumbs/mark.h>
 
 #include <stdlib.h>
 #include <string.h>

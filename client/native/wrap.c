@@ -6,7 +6,7 @@
  * programs too. LD_PRELOAD goes along for processes that are started elsewhere with this environment, as by a launcher.
  * Whatever is wrong with the tracing, the command runs.
  */
-#include "mark.h"
+#include <datacrumbs/mark.h>
 #include "preload.h"
 #include "ready.h"
 #include "search.h"
