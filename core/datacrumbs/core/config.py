@@ -9,12 +9,12 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from datacrumbs.core.errors import ConfigError
-from datacrumbs.core.probes import MAX_PROBES
-from datacrumbs.core.yamlfile import Node
-from datacrumbs.core.yamlfile import load as load_yaml
+
+if TYPE_CHECKING:
+    from datacrumbs.core.yamlfile import Node
 
 DEFAULT_PATH: Final = Path("/etc/datacrumbs/datacrumbs.yaml")
 PLACEHOLDERS: Final = ("home", "user", "date", "host", "run_id")
@@ -72,6 +72,9 @@ def load(path: Path | None = None) -> Config:
         if not DEFAULT_PATH.exists():
             return Config()
         path = DEFAULT_PATH
+    # Here, because a job waits for whoever reads it, and few machines have the file: YAML takes 30 ms to import.
+    from datacrumbs.core.yamlfile import load as load_yaml
+
     return read(load_yaml(path, error=ConfigError))
 
 
@@ -111,6 +114,12 @@ def _path(node: Node) -> Path:
     return path
 
 
+def _max_functions(node: Node) -> int:
+    from datacrumbs.core.probes import MAX_PROBES
+
+    return node.integer(1, MAX_PROBES)
+
+
 def _ring_mib(node: Node) -> int:
     size = node.integer(1, 4096)
     if size & (size - 1):
@@ -123,7 +132,7 @@ _READERS: Final[Mapping[str, Callable[[Node], Any]]] = {
     "run_dir": _path,
     "keys_dir": _path,
     "ring_mib": _ring_mib,
-    "max_functions": lambda node: node.integer(1, MAX_PROBES),
+    "max_functions": _max_functions,
     "max_files": lambda node: node.integer(1, 1 << 24),
     "signer_socket": _path,
     "signing_key": _path,

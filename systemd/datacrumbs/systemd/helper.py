@@ -80,8 +80,9 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
     job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     deadline = time.monotonic() + config.start_seconds
     with locks.held(job.file("node"), config.start_seconds):
-        if unit.is_active(job.unit):
-            if job.environment() == values and job.ready.exists():
+        if job.file("env").exists() and unit.is_active(job.unit):
+            if job.environment() == values and job.runtime():
+                _notice_twice(job)
                 return ""
             # What is left of another attempt at this job, such as one that was requeued without an epilog.
             unit.stop(job.unit, max(1.0, deadline - time.monotonic()))
@@ -91,6 +92,14 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
         if reason:
             return job.error() or f"{reason}; administrators find more with: journalctl -u {job.unit}"
     return ""
+
+
+def _notice_twice(job: Job) -> None:
+    telling.journal(
+        f"the trace of job {job.id} was begun twice: if both the SPANK plugin and the Prolog are installed, one is enough",
+        telling.NOTICE,
+        _fields(job),
+    )
 
 
 def stop(job: Job, config: Config) -> str:
@@ -114,7 +123,7 @@ def stop(job: Job, config: Config) -> str:
 
 def _stop(job: Job, config: Config) -> str:
     values = job.environment()
-    active = unit.is_active(job.unit)
+    active = bool(job.runtime()) or unit.is_active(job.unit)
     never_began = job.file("why").exists()
     trouble = unit.stop(job.unit, config.stop_seconds) if active else ""
     if not active and values and not never_began:

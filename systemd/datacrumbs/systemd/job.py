@@ -60,6 +60,16 @@ class Job:
         """The runtime's ready file."""
         return self.run_dir / f"datacrumbs-{self.id}.ready"
 
+    def runtime(self) -> int:
+        """The process that traces it and is ready; 0 where there is none."""
+        try:
+            lines = read_regular(self.ready, _MAX_STATE, follow=False).decode(errors="replace").splitlines()
+            pid = int(dict(line.split("=", 1) for line in lines)["pid"])
+            os.kill(pid, 0)
+        except (DataCrumbsError, ValueError, KeyError, OSError):
+            return 0
+        return pid
+
     def forget(self) -> None:
         """Removes what is kept of it."""
         for kind in ("why", "error", "seen", "env"):

@@ -23,7 +23,7 @@ def reap(config: Config, grace: float = GRACE_SECONDS) -> list[str]:
         job = Job(check_id(path.stem), config.run_dir)
         if job.environment().get("DATACRUMBS_SCHEDULER") not in SCHEDULERS:
             continue
-        if is_gone(job, job.id in alive, grace=grace):
+        if is_gone(job, alive.get(job.id), grace=grace):
             telling.journal(
                 f"no process of job {job.id} is on this node any more, and no epilog came: its trace is closed",
                 telling.NOTICE,

@@ -55,46 +55,45 @@ def test_the_schedulers_own_processes_are_found(tmp_path: Path, title: str, foun
     folder.mkdir()
     (folder / "cmdline").write_bytes(title.replace("\\0", "\0").encode() + b"\0")
     (folder / "environ").write_bytes(b"HOME=/\0")
-    assert living(tmp_path) == ({found} if found else set())
+    lasting = "extern" in title or "shell" in title
+    assert all(value is lasting for value in living(tmp_path).values())
+    assert set(living(tmp_path)) == ({found} if found else set())
 
 
 def test_a_job_with_processes_lives(job: Job) -> None:
     until(job, NOW - 10 * HOUR)
-    assert not is_gone(job, True, NOW)
+    assert not is_gone(job, False, NOW)
 
 
-def test_a_job_whose_processes_are_gone_has_a_grace(job: Job) -> None:
+def test_a_job_whose_lasting_process_is_gone_has_a_grace(job: Job) -> None:
+    """The extern step of Slurm, and flux-shell, are there from the beginning to the end of a job."""
     until(job, 0)
     assert not is_gone(job, True, NOW)
-    assert not is_gone(job, False, NOW + 0.9 * HOUR)
-    assert is_gone(job, False, NOW + 1.1 * HOUR)
+    assert not is_gone(job, None, NOW + 0.9 * HOUR)
+    assert is_gone(job, None, NOW + 1.1 * HOUR)
 
 
 def test_a_job_that_was_seen_again_has_it_anew(job: Job) -> None:
     until(job, 0)
     assert not is_gone(job, True, NOW)
-    assert not is_gone(job, True, NOW + HOUR)
-    assert not is_gone(job, False, NOW + 1.5 * HOUR)
+    assert not is_gone(job, False, NOW + HOUR)
+    assert not is_gone(job, None, NOW + 1.5 * HOUR)
 
 
 def test_an_allocation_that_idles_lives_until_its_time_is_over(job: Job) -> None:
     """An salloc without a step has no process here: only its time limit says that it ended."""
     until(job, NOW + 5 * HOUR)
-    assert not is_gone(job, False, NOW)
-    assert not is_gone(job, False, NOW + 5.9 * HOUR)
-    assert is_gone(job, False, NOW + 6.1 * HOUR)
+    assert not is_gone(job, None, NOW)
+    assert not is_gone(job, None, NOW + 5.9 * HOUR)
+    assert is_gone(job, None, NOW + 6.1 * HOUR)
 
 
-def test_between_its_steps_a_job_lives_until_its_time_is_over(job: Job) -> None:
-    until(job, NOW + 5 * HOUR)
-    assert not is_gone(job, True, NOW)
-    assert not is_gone(job, False, NOW + 3 * HOUR)
-    assert is_gone(job, False, NOW + 6.1 * HOUR)
-
-
-def test_nothing_known_nothing_done(job: Job) -> None:
+def test_between_its_steps_a_job_lives_for_a_week(job: Job) -> None:
+    """Slurm before 23.02 does not tell the prolog when the job ends."""
     until(job, 0)
-    assert not is_gone(job, False, NOW + 1000 * HOUR)
+    assert not is_gone(job, False, NOW)
+    assert not is_gone(job, None, NOW + 6 * 24 * HOUR)
+    assert is_gone(job, None, NOW + 8 * 24 * HOUR)
 
 
 def test_this_process_does_not_look_like_a_job() -> None:
