@@ -96,7 +96,7 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
 
 def _notice_twice(job: Job) -> None:
     telling.journal(
-        f"the trace of job {job.id} was begun twice: if both the SPANK plugin and the Prolog are installed, one is enough",
+        f"the trace of job {job.id} was begun twice: where both SPANK plugin and Prolog are installed, one is enough",
         telling.NOTICE,
         _fields(job),
     )
