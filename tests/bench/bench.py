@@ -18,6 +18,9 @@ from tracing import Site
 HERE = Path(__file__).resolve().parent
 _TMPFS = "/dev/shm"
 _FILE_BYTES = 1 << 20
+REFERENCE_NS = 47
+"""What a bare getppid takes on the machine that the targets were set for."""
+_QUIET_SECONDS = 10
 
 
 class BenchError(Exception):
@@ -40,10 +43,15 @@ class Bench:
     site: Site
     rounds: int
     quick: bool
+    slowness: float
+    """How much longer a bare system call takes than where the targets were set, at least 1. Targets for the cost of
+    calls grow with it, and a rate of calls shrinks: the kernel's own part of both does.
+    """
 
     @property
-    def percall(self) -> Path:
-        return self.folder / "percall"
+    def percall(self) -> list[str | Path]:
+        """The command that measures calls."""
+        return [self.folder / "percall", self.file]
 
     @property
     def flood(self) -> Path:
@@ -78,7 +86,10 @@ def opened(*, quick: bool) -> Iterator[Bench]:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(os.urandom(_FILE_BYTES))
         site = stack.enter_context(Site())
-        yield Bench(folder, Path(name), site, rounds=3 if quick else 7, quick=quick)
+        wait_for_quiet(_QUIET_SECONDS)
+        with measured([folder / "percall", name]) as process:
+            slowness = max(1.0, process.cost("getppid", 2_000) / REFERENCE_NS)
+        yield Bench(folder, Path(name), site, rounds=3 if quick else 7, quick=quick, slowness=slowness)
 
 
 class PerCall:
@@ -104,11 +115,8 @@ class PerCall:
 
 
 @contextlib.contextmanager
-def measured(
-    bench: Bench, *before: str | Path, library: Path | None = None, env: Mapping[str, str] | None = None
-) -> Iterator[PerCall]:
-    """A percall process, under the command `before` if one is given."""
-    command = [*before, bench.percall, bench.file, *([library] if library else [])]
+def measured(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[PerCall]:
+    """A percall process (`Bench.percall`), perhaps under another command."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -25,10 +25,6 @@ _HISTOGRAM = (
     "tracepoint:syscalls:sys_enter_pread64 /pid == {pid}/ {{ @s[tid] = nsecs; }} "
     "tracepoint:syscalls:sys_exit_pread64 /pid == {pid} && @s[tid]/ {{ @h = hist(nsecs - @s[tid]); delete(@s[tid]); }}"
 )
-REFERENCE_NS = {"pread": 145, "getppid": 47}
-"""What the bare calls take on the machine that the targets were set for. A machine where they take longer has its
-targets raised by the same factor: the kernel's own part of an added cost grows as the call does.
-"""
 _BPFTRACE_SECONDS = 20
 _QUIET_SECONDS = 10
 
@@ -45,10 +41,6 @@ class Rounds:
     def best(self, name: str) -> float | None:
         return min(self._values[name]) if self._values[name] else None
 
-    def allowed(self, nanoseconds: float, base: str) -> float:
-        """A target of the reference machine as it is on this one."""
-        return nanoseconds * max(1.0, (self.best(base) or 0) / REFERENCE_NS[base])
-
     def added(self, name: str, base: str) -> float | None:
         with_it, without = self.best(name), self.best(base)
         return None if with_it is None or without is None else with_it - without
@@ -60,7 +52,7 @@ def measure(bench: Bench) -> list[Figure]:
     disturbed = False
     floor = empty.compile_empty(bench)
     probes = bench.site.sign_syscalls()
-    with measured(bench) as other:
+    with measured(bench.percall) as other:
         for number in range(bench.rounds):
             say(f"ns per call, round {number + 1} of {bench.rounds}")
             disturbed |= wait_for_quiet(_QUIET_SECONDS) > 0
@@ -75,7 +67,7 @@ def measure(bench: Bench) -> list[Figure]:
         say("ns per call under strace and DFTracer")
         _strace(bench, rounds)
         _dftracer(bench, rounds)
-    return _figures(rounds, "others trace on this machine" if disturbed else "")
+    return _figures(bench, rounds, "others trace on this machine" if disturbed else "")
 
 
 def _nothing(other: PerCall, rounds: Rounds) -> None:
@@ -87,7 +79,7 @@ def _datacrumbs(bench: Bench, run_id: str, other: PerCall, rounds: Rounds) -> No
     rounds.add("other pread", other.cost("pread", CALLS))
     rounds.add("other getppid", other.cost("getppid", CALLS))
     env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
-    with measured(bench, BIN / "datacrumbs_wrap", "--run-id", run_id, env=env) as traced:
+    with measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall], env) as traced:
         rounds.add("traced pread", traced.cost("pread", CALLS))
         rounds.add("traced getppid", traced.cost("getppid", CALLS))
 
@@ -134,7 +126,7 @@ def _bpftrace(other: PerCall, rounds: Rounds) -> None:
 
 def _strace(bench: Bench, rounds: Rounds) -> None:
     if shutil.which("strace"):
-        with measured(bench, "strace", "-f", "-e", "trace=pread64", "-o", "/dev/null") as traced:
+        with measured(["strace", "-f", "-e", "trace=pread64", "-o", "/dev/null", *bench.percall]) as traced:
             rounds.add("strace pread", traced.cost("pread", SLOW_CALLS))
 
 
@@ -157,20 +149,20 @@ def _dftracer(bench: Bench, rounds: Rounds) -> None:
         "DFTRACER_LOG_FILE": str(folder / "trace"),
         "DFTRACER_INC_METADATA": "1",
     }
-    with contextlib.suppress(Exception), measured(bench, env=env) as traced:
+    with contextlib.suppress(Exception), measured(bench.percall, env) as traced:
         rounds.add("dftracer pread", traced.cost("pread-libc", SLOW_CALLS))
     # It writes when its process ends.
     if not any(path.stat().st_size for path in folder.glob("trace*")):
         say("DFTracer wrote nothing: its figure is of no use")
 
 
-def _figures(rounds: Rounds, note: str) -> list[Figure]:
+def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
     traced = rounds.added("traced pread", "pread")
     histogram = rounds.added("bpftrace pread", "pread")
     ratio = traced / histogram if traced is not None and histogram else None
     empty_pair = rounds.added("empty getppid", "getppid")
     floor = "" if empty_pair is None else f"empty programs alone: {empty_pair:.0f} ns"
-    bare = f"bare: {rounds.best('pread'):.0f} ns, where the target of 130 ns was set {REFERENCE_NS['pread']} ns"
+    bare = f"bare: {rounds.best('pread'):.0f} ns"
     notes = "; ".join(filter(None, [bare, floor, note]))
     missing = "bpftrace is missing or did not attach"
     return [
@@ -178,7 +170,7 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
             "traced 4 KiB pread from tmpfs: added",
             traced,
             "ns",
-            most=rounds.allowed(130, "pread"),
+            most=130 * bench.slowness,
             note=notes,
         ),
         Figure("  bpftrace, in-kernel histogram: added", histogram, "ns", note="" if histogram else missing),
@@ -194,7 +186,7 @@ def _figures(rounds: Rounds, note: str) -> list[Figure]:
             "untraced process, getppid: added",
             rounds.added("other getppid", "getppid"),
             "ns",
-            most=rounds.allowed(35, "getppid"),
+            most=35 * bench.slowness,
             note=floor,
         ),
         Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", note=floor),

@@ -76,12 +76,12 @@ def _cost(bench: Bench, library: Path, probes: ProbeSet) -> list[Figure]:
     env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
     for number in range(bench.rounds):
         say(f"ns per call of a user function, round {number + 1} of {bench.rounds}")
-        with measured(bench, library=library) as other:
+        with measured([*bench.percall, library]) as other:
             base.append(other.cost("plain_001", CALLS))
         run_id = f"functions{number}"
         with (
             bench.site.run(signed, run_id) as run,
-            measured(bench, BIN / "datacrumbs_wrap", "--run-id", run_id, library=library, env=env) as traced,
+            measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall, library], env) as traced,
         ):
             plain.append(traced.cost("plain_001", CALLS))
             marked.append(traced.cost("marked_001", CALLS))
