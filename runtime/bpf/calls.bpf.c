@@ -24,9 +24,12 @@ static __always_inline struct dc_spec *spec_of(const struct dc_task *tag, __u64 
   return spec && spec->flags & DC_SPEC_SELECTED ? spec : NULL;
 }
 
-static __noinline int heed_marker(struct task_struct *task, struct dc_task *tag, struct pt_regs *regs) {
+static __noinline int heed_marker(struct task_struct *task, struct pt_regs *regs) {
+  struct dc_task *tag = tag_of(task);
   struct call_args args;
   read_args(regs, &args);
+  if (stack_at(regs) != stack_of(task))
+    stacks_differ = true;
   if (args.value[1] == DC_MARKER_START)
     return start_following(task, args.value[2]);
   struct dc_run *run = tag ? run_of(tag) : NULL;
@@ -54,10 +57,15 @@ static __noinline int meet_bases(struct dc_task *tag, struct task_struct *task, 
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
+  __u64 stack = stack_at(regs);
+  struct dc_place *place = place_of(stack);
+  bool marker = call == DC_NR_PRCTL && first_arg(regs) == DC_MARKER;
+  if (!marker && !may_be_followed(place, stack))
+    return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = tag_of(task);
-  if (call == DC_NR_PRCTL && first_arg(regs) == DC_MARKER && !is_foreign_call(task))
-    return heed_marker(task, tag, regs);
+  if (marker && !is_foreign_call(task))
+    return heed_marker(task, regs);
+  struct dc_task *tag = place->owner == stack ? &place->tag : tag_of(task);
   if (!tag)
     return 0;
   tag->start = 0;
@@ -128,12 +136,13 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
   return 0;
 }
 
-static __always_inline void finish_call(struct dc_task *tag, struct task_struct *task, struct pt_regs *regs,
-                                        __s64 result, __u8 flags, __u64 now) {
+/** The call of the current thread is over: it was the run's to see when it began, so it is now. */
+static __always_inline void finish_call(struct dc_task *tag, struct pt_regs *regs, __s64 result, __u8 flags,
+                                        __u64 now) {
   struct dc_spec *spec = spec_of(tag, tag->call);
   struct dc_run *run = run_of(tag);
   __u64 duration = now - tag->start;
-  if (!spec || !run || !belongs(task, run))
+  if (!spec || !run)
     return;
   struct call_args args = {};
   if (regs)
@@ -147,22 +156,25 @@ static __always_inline void finish_call(struct dc_task *tag, struct task_struct 
       .args = {args.value[spec->args[0] & 7], args.value[spec->args[1] & 7]},
   };
   if (spec->flags & DC_SPEC_RETURNS_FILE && result >= 0)
-    call.file = meet_opened(tag, task, result);
+    call.file = meet_opened(tag, bpf_get_current_task_btf(), result);
   if (duration < run->min_duration)
     return;
   if (spec->flags & DC_SPEC_EXTENDED)
-    send_extended(tag, task, spec, &call, &args);
+    send_extended(tag, bpf_get_current_task_btf(), spec, &call, &args);
   else
     send_call(&call);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(dc_sys_exit, struct pt_regs *regs, long result) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = tag_of(task);
+  __u64 stack = stack_at(regs);
+  struct dc_place *place = place_of(stack);
+  if (!may_be_followed(place, stack))
+    return 0;
+  struct dc_task *tag = place->owner == stack ? &place->tag : tag_of(bpf_get_current_task_btf());
   if (!tag || !tag->start)
     return 0;
-  finish_call(tag, task, regs, result, 0, bpf_ktime_get_ns());
+  finish_call(tag, regs, result, 0, bpf_ktime_get_ns());
   tag->start = 0;
   return 0;
 }
@@ -187,7 +199,11 @@ int BPF_PROG(dc_exec, struct task_struct *task) {
   struct dc_run *run = tag ? run_of(tag) : NULL;
   if (!run)
     return 0;
+  __u64 stack = stack_of(task);
+  struct dc_place *place = place_of(stack);
   name_task(tag, task, run); /* a thread that executes a program takes over its leader's number */
+  if (place->owner == stack)
+    name_task(&place->tag, task, run);
   if (belongs(task, run))
     send_process(tag, task, task, DC_PROCESS_EXEC, run->pid_level);
   return 0;
@@ -199,11 +215,14 @@ int BPF_PROG(dc_exit, struct task_struct *task) {
   struct dc_run *run = tag ? run_of(tag) : NULL;
   if (!run)
     return 0;
-  if (tag->start)
-    finish_call(tag, task, NULL, 0, DC_UNFINISHED, bpf_ktime_get_ns());
+  __u64 stack = stack_of(task);
+  struct dc_place *place = place_of(stack);
+  struct dc_task *flight = place->owner == stack ? &place->tag : tag;
+  if (flight->start)
+    finish_call(flight, NULL, 0, DC_UNFINISHED, bpf_ktime_get_ns());
   if (!task->signal->live.counter)
     send_process(tag, task, task, DC_PROCESS_END, run->pid_level);
-  bpf_task_storage_delete(&tasks, task);
+  forget_task(task, tag);
   return 0;
 }
 

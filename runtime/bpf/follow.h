@@ -6,6 +6,7 @@
 #define DATACRUMBS_FOLLOW_H
 
 #include "files.h"
+#include "stacks.h"
 
 #include <datacrumbs/marker.h>
 
@@ -58,7 +59,13 @@ static __always_inline struct dc_task *tag_task(struct task_struct *task, __u32 
   tag->start = 0;
   tag->known = 0;
   name_task(tag, task, run);
+  place_tag(task, tag);
   return tag;
+}
+
+static __always_inline void forget_task(struct task_struct *task, struct dc_task *tag) {
+  place_free(task, tag);
+  bpf_task_storage_delete(&tasks, task);
 }
 
 /** Says who the process of `tag` is. The command line is read from the memory of the current process. */
@@ -162,12 +169,14 @@ static __noinline int stop_following(struct task_struct *task, struct dc_task *t
     struct bpf_iter_task threads;
     struct task_struct *thread;
     bpf_iter_task_new(&threads, task, DC_ITER_PROC_THREADS);
-    while ((thread = bpf_iter_task_next(&threads)))
-      if (thread != task)
-        bpf_task_storage_delete(&tasks, thread);
+    while ((thread = bpf_iter_task_next(&threads))) {
+      struct dc_task *other = thread == task ? NULL : tag_of(thread);
+      if (other)
+        forget_task(thread, other);
+    }
     bpf_iter_task_destroy(&threads);
   }
-  bpf_task_storage_delete(&tasks, task);
+  forget_task(task, tag);
   return 0;
 }
 

@@ -15,15 +15,16 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/** The tag of a followed thread, which is also the record of its call in flight: one look-up serves both. */
+/** The tag of a followed thread, which is also the record of its call in flight: one look-up serves both (stacks.h). */
 struct dc_task {
   __u32 run; /* slot */
   __u32 pid, tid;
   __u32 call;  /* number of the system call in flight */
   __u64 start; /* when it began; 0: none in flight */
   __u64 file, file2;
-  __u64 root;  /* where its absolute paths start, see meet_root */
-  __u64 known; /* the file key that this thread used last: surely announced */
+  __u64 root;    /* where its absolute paths start, see meet_root */
+  __u64 known;   /* the file key that this thread used last: surely announced */
+  __u64 crowded; /* 1: its place is taken by another thread, see stacks.h */
 };
 
 struct {

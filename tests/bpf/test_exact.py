@@ -53,6 +53,22 @@ def test_calls_are_exact_from(
     check(run, done.stdout, folder, workers)
 
 
+CROWD = """
+for i in $(seq 500); do sleep 60 & done
+for i in $(seq 40); do "$1" fork "$2/$i"; done
+kill $(jobs -p)
+"""
+
+
+def test_a_crowd(run: Run, calls: Path, folder: Path) -> None:
+    """Hundreds of processes at once, of which some share a place in the kernel's table of tags, are each exact."""
+    for team in range(1, 41):
+        for worker in range(4):
+            (folder / str(team) / str(worker)).mkdir(parents=True)
+    done = run.command(["bash", "-c", CROWD, "bash", calls, folder])
+    check(run, done.stdout, folder, 160)
+
+
 def test_raw_system_calls(run: Run, compiled: Callable[..., Path], folder: Path) -> None:
     """Calls made with syscall(2), past the C library, are exact."""
     done = run.command([compiled("calls", "-DRAW"), "fork", folder])
