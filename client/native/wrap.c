@@ -6,10 +6,10 @@
  * programs too. LD_PRELOAD goes along for processes that are started elsewhere with this environment, as by a launcher.
  * Whatever is wrong with the tracing, the command runs.
  */
-#include <datacrumbs/mark.h>
 #include "preload.h"
 #include "ready.h"
 #include "search.h"
+#include <datacrumbs/mark.h>
 
 #include <getopt.h>
 #include <math.h>
