@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from datacrumbs.core.probes import Binary
+from datacrumbs.core.probes import Binary, Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Functions:
     unwinds: bool = False
     """Whether its functions take part in C++ exceptions; see unsafe.py."""
     notes: tuple[str, ...] = ()
+    captures: Mapping[int, Capture] = field(default_factory=dict)
+    """What to capture of functions, by their offsets."""
 
 
 Found = SystemCalls | Functions

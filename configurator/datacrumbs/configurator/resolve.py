@@ -162,7 +162,7 @@ def _functions(entry: Entry, found: Functions, selection: _Selection) -> None:
             entry.category,
             "uprobe",
             Function(index, code.offset, chosen.symbol),
-            Capture(),
+            found.captures.get(code.offset, Capture()),
         )
         selection.add(entry, probe, (index, code.offset))
     selection.leave_out(entry, left)

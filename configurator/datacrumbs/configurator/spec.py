@@ -7,14 +7,20 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, cast, get_args
 
+from datacrumbs.configurator.arguments import words
 from datacrumbs.configurator.pattern import Pattern
-from datacrumbs.core.probes import MAX_NAME, Mode
+from datacrumbs.core.probes import MAX_NAME, Capture, Mode
 from datacrumbs.core.yamlfile import Mapping, Node, suggestion
 from datacrumbs.core.yamlfile import parse as parse_yaml
 
+ArgumentLevel = Literal["known", "all", "none"]
+"""Whose arguments are captured: those that are known with what they mean, all that have a signature, or none."""
+
 MAX_ENTRIES: Final = 1_000
+MAX_HEADERS: Final = 100
+MAX_LINES: Final = 10_000
 MAX_EXCLUDES: Final = 1_000
 
 TYPES: Final[MappingType[str, tuple[str, ...]]] = {
@@ -28,11 +34,11 @@ TYPES: Final[MappingType[str, tuple[str, ...]]] = {
 
 _TOP: Final = ("capture_probes", "mode", "min_duration")
 _CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets")
+_CAPTURING: Final = ("arguments", "headers", "function_arguments")
 _LATER: Final = (
     "binary_path",
     "provider",
     "enable_explorer",
-    "function_arguments",
     "probes",
     "process_header",
     "start_event_id",
@@ -61,6 +67,11 @@ class Entry:
     pattern: Pattern
     exclude: tuple[Pattern, ...]
     include_offsets: bool
+    arguments: ArgumentLevel = "known"
+    headers: tuple[str, ...] = ()
+    """C headers that declare the functions."""
+    function_arguments: tuple[tuple[str, Capture], ...] = ()
+    """By symbol, what the host YAML itself says of functions' arguments."""
 
     def selects(self, *forms: str) -> bool:
         """Whether a function is wanted that goes by these names."""
@@ -95,7 +106,10 @@ def parse(data: bytes, name: str) -> Spec:
     """
     top = parse_yaml(data, name).mapping(_TOP)
     mode, shortest = top.get("mode"), top.get("min_duration")
-    entries = [_entry(node.mapping((*_CHOOSING, *_LATER))) for node in top.require("capture_probes").items(MAX_ENTRIES)]
+    entries = [
+        _entry(node.mapping((*_CHOOSING, *_CAPTURING, *_LATER)))
+        for node in top.require("capture_probes").items(MAX_ENTRIES)
+    ]
     if not entries:
         raise top.require("capture_probes").wrong("the list is empty", "add an entry")
     if mode:
@@ -118,7 +132,41 @@ def _entry(members: Mapping) -> Entry:
         pattern=_pattern(regex) if regex else Pattern(".*"),
         exclude=_excludes(members),
         include_offsets=offsets.flag() if offsets else False,
+        arguments=_level(members),
+        headers=_headers(members),
+        function_arguments=_lines(members.get("function_arguments")),
     )
+
+
+def _level(members: Mapping) -> ArgumentLevel:
+    node = members.get("arguments")
+    if node is None:
+        return "all" if members.get("headers") else "known"
+    return cast("ArgumentLevel", node.choice(get_args(ArgumentLevel)))
+
+
+def _headers(members: Mapping) -> tuple[str, ...]:
+    node = members.get("headers")
+    if node is None:
+        return ()
+    items = node.items(MAX_HEADERS) if node.is_list() else [node]
+    for item in items:
+        if not Path(item.text()).is_absolute():
+            raise item.wrong(f"'{item.text()}' is not an absolute path", "begin it with /")
+    return tuple(item.text() for item in items)
+
+
+def _lines(node: Node | None) -> tuple[tuple[str, Capture], ...]:
+    if node is None or node.is_list():  # upstream's form, a list, says nothing that could be captured
+        return ()
+    lines = node.entries(MAX_LINES)
+    result = []
+    for name, line in lines:
+        try:
+            result.append((name, words.parse(line.text(), "user")))
+        except ValueError as error:
+            raise line.wrong(str(error), "see 'Arguments' in docs/host-yaml.md") from error
+    return tuple(result)
 
 
 def _type(node: Node, probe: str) -> str:

@@ -53,6 +53,13 @@ class Image:
                 return address - segment.address + segment.offset
         return None
 
+    def address_of(self, offset: int) -> int | None:
+        """The virtual address of the code at an offset in the file; None where that is no code."""
+        for segment in self.code:
+            if segment.offset <= offset < segment.offset + segment.size:
+                return offset - segment.offset + segment.address
+        return None
+
     def holds_code(self, offset: int) -> bool:
         """Whether an offset in the file lies in code."""
         return any(segment.offset <= offset < segment.offset + segment.size for segment in self.code)

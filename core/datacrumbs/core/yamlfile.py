@@ -168,6 +168,23 @@ class Node:
             members[name] = Node(self._document, value)
         return Mapping(self, members)
 
+    def entries(self, most: int) -> list[tuple[str, Node]]:
+        """The keys and values of a mapping whose keys are anybody's.
+
+        Raises:
+            DataCrumbsError: it is no mapping, has over `most` keys, or one is not a text or there twice.
+        """
+        if not isinstance(self._node, yaml.MappingNode) or len(self._node.value) > most:
+            raise self._expected(f"a mapping (key: value) of at most {most} keys")
+        pairs = [(Node(self._document, key), Node(self._document, value)) for key, value in self._node.value]
+        result = [(key.text(), value) for key, value in pairs]
+        seen: set[str] = set()
+        for (name, _), (key, _) in zip(result, pairs, strict=True):
+            if name in seen:
+                raise key.wrong(f"'{name}' is there twice", "keep one of them")
+            seen.add(name)
+        return result
+
     def items(self, most: int = MAX_NODES) -> list[Node]:
         """The entries of a list of at most `most`."""
         if not isinstance(self._node, yaml.SequenceNode):

@@ -43,8 +43,8 @@ def _handles(capture: Capture) -> dict[str, Any]:
     ref = next((ref for ref in capture.files if ref.handle), None)
     if ref is None:
         return {"handles": 0, "handle": lib.DC_RESULT}
-    plain = [i for i, a in enumerate(capture.arguments) if a.index == ref.descriptor and a.place is None]
     made = [i for i, a in enumerate(capture.arguments) if a.place and a.place.returned]
+    plain = [i for i, a in enumerate(capture.arguments) if a.index == ref.descriptor and i not in made]
     return {
         "handles": HANDLES.index(ref.handle) if ref.handle in HANDLES else len(HANDLES),
         "handle": plain[0] if plain and ref.descriptor >= 0 else lib.DC_RESULT,

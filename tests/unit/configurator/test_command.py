@@ -55,7 +55,7 @@ def test_dry_run_shows_a_table_and_needs_no_signer(site: Any) -> None:
     assert result.returncode == 0
     header, row = result.stdout.splitlines()
     assert header.split() == ["entry", "category", "functions", "where", "captured", "for", "example"]
-    assert re.match(r"c +c +1 +/\S+libc\S+ +time +fopen", row)
+    assert re.match(r"c +c +1 +/\S+libc\S+ +result, arguments +fopen", row)
     assert "left out: c: vfork: returns twice" in result.stderr
 
 

@@ -22,8 +22,10 @@ def examples(page: str) -> list[bytes]:
 
 
 def test_the_host_yaml_that_is_shown_loads() -> None:
-    (example,) = examples(HOST)
-    assert len(spec.parse(example, "host-yaml.md").entries) == 2
+    whole, *parts = examples(HOST)
+    assert len(spec.parse(whole, "host-yaml.md").entries) == 2
+    for part in parts:
+        assert spec.parse(b"capture_probes:\n" + part, "host-yaml.md").entries
 
 
 def test_the_policy_that_is_shown_loads() -> None:
@@ -33,7 +35,9 @@ def test_the_policy_that_is_shown_loads() -> None:
     assert rules.default.lifetime == 7 * policy.DAY
 
 
-@pytest.mark.parametrize("key", [*spec._TOP, *spec._CHOOSING, *spec._LATER, *spec.TYPES, *sum(spec.TYPES.values(), ())])
+@pytest.mark.parametrize(
+    "key", [*spec._TOP, *spec._CHOOSING, *spec._CAPTURING, *spec._LATER, *spec.TYPES, *sum(spec.TYPES.values(), ())]
+)
 def test_every_key_of_a_host_yaml_is_described(key: str) -> None:
     assert f"`{key}`" in HOST
 

@@ -9,8 +9,10 @@ import functools
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from datacrumbs.configurator.arguments.choose import choose
 from datacrumbs.configurator.material import Code, Functions, Name
 from datacrumbs.configurator.sources import library
 from datacrumbs.configurator.spec import Entry
@@ -41,8 +43,17 @@ class _Symbol(NamedTuple):
 
 
 def find(entry: Entry) -> Functions:
-    """The functions of the file that the entry names."""
-    return read(library.locate(entry.file))
+    """The functions of the file that the entry names, with what to capture of them."""
+    path = library.locate(entry.file)
+    found, image = read(path), _image(path)
+    addresses = {code.offset: image.address_of(code.offset) or 0 for code in found.functions}
+    captures, notes = choose(entry, found.binary, found.functions, addresses)
+    return replace(found, captures=captures, notes=(*found.notes, *notes))
+
+
+@functools.lru_cache(maxsize=16)
+def _image(path: str) -> elf.Image:
+    return elf.read(path)
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,0 +1,199 @@
+"""Signatures from debugging information, versions 2 to 5, of the functions at given addresses.
+
+Only units that hold a wanted address are read, and of those only the functions at their top: types are looked up as
+parameters name them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from datacrumbs.configurator.arguments import debugfile
+from datacrumbs.configurator.arguments.signature import (
+    FLOAT,
+    POINTER,
+    TEXT,
+    UNKNOWN,
+    VOID,
+    Signature,
+    Type,
+    integer,
+)
+from datacrumbs.core import elf
+from datacrumbs.core.errors import DataCrumbsError
+from datacrumbs.core.files import open_regular
+from elftools.elf.elffile import ELFFile
+
+MAX_SECTION: Final = 1 << 30
+"""Largest section of debugging information that is read, in bytes."""
+_DEPTH: Final = 32
+_WRAPPERS: Final = frozenset(
+    ["DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type", "DW_TAG_atomic_type"]
+)
+_POINTERS: Final = frozenset(["DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"])
+_SIGNED: Final = frozenset([5, 6, 13])  # DW_ATE_signed, _signed_char, _signed_fixed
+_FLOATING: Final = frozenset([3, 4, 9])  # DW_ATE_complex_float, _float, _imaginary_float
+
+
+def read(path: str, build_id: str, wanted: Collection[int], *, seconds: float) -> tuple[Mapping[int, Signature], str]:
+    """The signatures of the functions that begin at `wanted`.
+
+    Args:
+        path: the file whose functions they are.
+        build_id: as in `elf.Image`.
+        wanted: virtual addresses.
+        seconds: how long to look.
+
+    Returns:
+        Signatures by address, and a sentence on what is missing and why ("" where nothing is).
+    """
+    problem = ""
+    for candidate in debugfile.candidates(path, build_id):
+        if not candidate.is_file():
+            continue
+        try:
+            found, in_time = _read_file(candidate, build_id, frozenset(wanted), time.monotonic() + seconds)
+        except DataCrumbsError as error:
+            problem = error.message
+            continue
+        except Exception as error:  # whatever damaged debugging information makes of a reader
+            problem = f"the debugging information of {candidate} is damaged ({type(error).__name__})"
+            continue
+        if found is not None:
+            late = "" if in_time else f"reading {candidate} took over {seconds:.0f} s: some functions lack arguments"
+            return found, late
+    return {}, problem or f"{path} has no debugging information, neither in it nor beside it"
+
+
+def _read_file(
+    path: Any, build_id: str, wanted: frozenset[int], deadline: float
+) -> tuple[Mapping[int, Signature] | None, bool]:
+    with open_regular(path) as fd:
+        if ":" not in build_id and elf.read_open(fd, path).build_id != build_id:
+            return None, True
+        with open(fd, "rb", closefd=False) as stream:
+            stream.seek(0)
+            file = elf.parse(stream, path)
+            section = file.get_section_by_name(".debug_info") or file.get_section_by_name(".zdebug_info")
+            if section is None or section["sh_type"] == "SHT_NOBITS" or section["sh_size"] > MAX_SECTION:
+                return None, True
+            return _collect(file, wanted, deadline)
+
+
+def _collect(file: ELFFile, wanted: frozenset[int], deadline: float) -> tuple[Mapping[int, Signature], bool]:
+    info = file.get_dwarf_info(relocate_dwarf_sections=False, follow_links=True)
+    found: dict[int, Signature] = {}
+    for unit in _units(info, wanted):
+        for die in unit.get_top_DIE().iter_children():
+            if time.monotonic() > deadline:
+                return found, False
+            if die.tag != "DW_TAG_subprogram":
+                continue
+            address = next((address for address in _addresses(die) if address in wanted), None)
+            if address is not None and address not in found:
+                found[address] = _signature(die)
+        if len(found) == len(wanted):
+            break
+    return found, True
+
+
+def _units(info: Any, wanted: frozenset[int]) -> Iterator[Any]:
+    """The units that hold wanted addresses; all of them where the file has no table of that."""
+    table = info.get_aranges()
+    if table is None or not table.entries:
+        yield from info.iter_CUs()
+        return
+    offsets = {table.cu_offset_at_addr(address) for address in wanted}
+    for offset in sorted(offset for offset in offsets if offset is not None):
+        yield info.get_CU_at(offset)
+
+
+def _addresses(die: Any) -> Iterator[int]:
+    """Where a function's code begins; one whose rare half lies elsewhere has several beginnings."""
+    low, ranges = die.attributes.get("DW_AT_low_pc"), die.attributes.get("DW_AT_ranges")
+    if low is not None:
+        indirect = low.form.startswith(("DW_FORM_addrx", "DW_FORM_GNU_addr_index"))
+        yield int(die.dwarfinfo.get_addr(die.cu, low.value) if indirect else low.value)
+    elif ranges is not None:
+        lists = die.dwarfinfo.range_lists()
+        base = die.cu.get_top_DIE().attributes.get("DW_AT_low_pc")
+        start = int(base.value) if base is not None else 0
+        for entry in lists.get_range_list_at_offset(ranges.value, cu=die.cu) if lists is not None else ():
+            if hasattr(entry, "base_address"):
+                start = entry.base_address
+            else:
+                yield entry.begin_offset + (0 if getattr(entry, "is_absolute", False) else start)
+
+
+def _origin(die: Any) -> Any:
+    for name in ("DW_AT_abstract_origin", "DW_AT_specification"):
+        if name in die.attributes:
+            return die.get_DIE_from_attribute(name)
+    return None
+
+
+def _attribute(die: Any, name: str) -> tuple[Any, Any] | None:
+    """The entry that has an attribute, and the attribute: the entry itself or what it is an instance of."""
+    for _ in range(_DEPTH):
+        if die is None:
+            return None
+        if name in die.attributes:
+            return die, die.attributes[name]
+        die = _origin(die)
+    return None
+
+
+def _signature(die: Any) -> Signature:
+    parameters = []
+    for child in die.iter_children():
+        if child.tag == "DW_TAG_formal_parameter":
+            named = _attribute(child, "DW_AT_name")
+            name = named[1].value.decode("utf-8", "replace") if named else ""
+            parameters.append((name, _type(child) or UNKNOWN))
+    return Signature(tuple(parameters), _type(die))
+
+
+def _type(die: Any) -> Type | None:
+    """The type that an entry refers to; None is void."""
+    found = _attribute(die, "DW_AT_type")
+    if found is None:
+        return VOID
+    kind, constant = found[0].get_DIE_from_attribute("DW_AT_type"), False
+    for _ in range(_DEPTH):
+        if kind.tag not in _WRAPPERS:
+            return _plain(kind)
+        if "DW_AT_type" not in kind.attributes:
+            return VOID
+        constant = constant or kind.tag == "DW_TAG_const_type"
+        kind = kind.get_DIE_from_attribute("DW_AT_type")
+    return UNKNOWN
+
+
+def _plain(kind: Any) -> Type:
+    size = kind.attributes["DW_AT_byte_size"].value if "DW_AT_byte_size" in kind.attributes else 0
+    if kind.tag in _POINTERS:
+        return TEXT if kind.tag == "DW_TAG_pointer_type" and _is_text(kind) else POINTER
+    if kind.tag == "DW_TAG_enumeration_type":
+        return integer(size, signed=True)
+    if kind.tag == "DW_TAG_base_type":
+        encoding = kind.attributes["DW_AT_encoding"].value
+        if encoding in _FLOATING:
+            return FLOAT if size <= 8 else Type("memory", words=(size + 7) // 8)
+        return integer(size, signed=encoding in _SIGNED)
+    if kind.tag in ("DW_TAG_structure_type", "DW_TAG_union_type", "DW_TAG_class_type") and size > 16:
+        return Type("memory", words=(size + 7) // 8)
+    return UNKNOWN
+
+
+def _is_text(pointer: Any) -> bool:
+    """Whether it points to `const char`: what others point to may be no text at all."""
+    if "DW_AT_type" not in pointer.attributes:
+        return False
+    kind = pointer.get_DIE_from_attribute("DW_AT_type")
+    if kind.tag != "DW_TAG_const_type" or "DW_AT_type" not in kind.attributes:
+        return False
+    kind = kind.get_DIE_from_attribute("DW_AT_type")
+    name = kind.attributes.get("DW_AT_name")
+    return bool(kind.tag == "DW_TAG_base_type" and name is not None and name.value == b"char")
