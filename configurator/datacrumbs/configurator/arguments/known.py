@@ -103,7 +103,8 @@ _MPI_MOVES: Final = {
     "read write read_all write_all read_shared write_shared read_ordered write_ordered": "fh:handle, _, COUNT",
     "iread iwrite iread_all iwrite_all iread_shared iwrite_shared": "fh:handle, _, COUNT",
     "read_all_begin write_all_begin read_ordered_begin write_ordered_begin": "fh:handle, _, COUNT",
-    "read_at write_at read_at_all write_at_all iread_at iwrite_at iread_at_all iwrite_at_all": "fh:handle, OFFSET, COUNT",
+    "read_at write_at read_at_all write_at_all": "fh:handle, OFFSET, COUNT",
+    "iread_at iwrite_at iread_at_all iwrite_at_all": "fh:handle, OFFSET, COUNT",
     "read_at_all_begin write_at_all_begin": "fh:handle, OFFSET, COUNT",
 }
 _MPI: Final = {
