@@ -2,12 +2,12 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 export PREFIX DESTDIR
-PYTHON_SOURCES := $(wildcard core configurator runtime client systemd slurm analysis tests scripts containers)
+PYTHON_SOURCES := $(wildcard core configurator runtime client systemd slurm flux analysis tests scripts containers)
 C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster bench fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ cluster: build ## (root) a shell on the first of NODES=3 real nodes with systemd
 test-cluster: build ## (root) real jobs on three such nodes: tests/cluster
 	@scripts/install-dependencies.sh test
 	@scripts/test.sh tests/cluster
+
+test-flux: build ## (root) real jobs under an installed Flux, on a node with systemd: tests/flux
+	@scripts/install-dependencies.sh test
+	@scripts/test.sh tests/flux tests/unit/flux
 
 bench: build ## (root) figures against their targets, and against other tools
 	@scripts/install-dependencies.sh test

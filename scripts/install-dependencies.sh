@@ -3,7 +3,7 @@
 #   install-dependencies.sh build|test
 set -eu
 
-build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev clang llvm"
+build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev libjansson-dev clang llvm"
 test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux libslurm-dev"
 # The browser in which the HTML report is looked at.
 test="$test chromium fonts-dejavu-core"

@@ -26,8 +26,7 @@ MAX_EXCLUDES: Final = 1_000
 TYPES: Final[MappingType[str, tuple[str, ...]]] = {
     "syscalls": ("kernel", "header", "ksym"),
     "uprobe": ("binary",),
-    "kprobe": ("ksym", "header", "binary"),
-    "tracepoint": ("kernel",),
+    "kprobe": ("ksym", "header"),
     "usdt": ("usdt",),
     "custom": ("custom",),
 }

@@ -36,14 +36,13 @@ class Programs:
     """
 
     def __init__(self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]) -> None:
-        self._sizes = sizes
         self._objects: list[Any] = []
         self._maps: dict[str, int] = {}
         self._programs: dict[str, Any] = {}
         lib.dc_log_capture()
         try:
             for name, programs in wanted.items():
-                self._programs |= self._load(name, programs)
+                self._load(name, programs, sizes)
         except BaseException:
             self.close()
             raise
@@ -67,11 +66,7 @@ class Programs:
         """The descriptor of a map."""
         return self._maps[name]
 
-    def load_again(self, name: str, program: str, cookie: int) -> Any:
-        """Loads one more instance of a program, for kernels whose links carry no cookie: it has its own inside."""
-        return self._load(name, {program: 0}, cookie)[program]
-
-    def _load(self, name: str, wanted: Mapping[str, int], cookie: int = 0) -> dict[str, Any]:
+    def _load(self, name: str, wanted: Mapping[str, int], sizes: Mapping[str, int]) -> None:
         path = FOLDER / f"{name}.bpf.o"
         obj = lib.bpf_object__open_file(os.fsencode(path), ffi.NULL)
         if obj == ffi.NULL:
@@ -79,13 +74,10 @@ class Programs:
         self._objects.append(obj)
         for bpf_map in _each(lib.bpf_object__next_map, obj):
             map_name = ffi.string(lib.bpf_map__name(bpf_map)).decode()
-            if map_name.endswith(".rodata"):
-                if cookie:
-                    _set_cookie(bpf_map, cookie)
-            elif map_name in self._maps:
+            if map_name in self._maps:
                 lib.bpf_map__reuse_fd(bpf_map, self._maps[map_name])
-            elif map_name in self._sizes:
-                lib.bpf_map__set_max_entries(bpf_map, self._sizes[map_name])
+            elif map_name in sizes:
+                lib.bpf_map__set_max_entries(bpf_map, sizes[map_name])
         programs = {ffi.string(lib.bpf_program__name(p)).decode(): p for p in _each(lib.bpf_object__next_program, obj)}
         for program_name, program in programs.items():
             lib.bpf_program__set_autoload(program, program_name in wanted)
@@ -98,15 +90,7 @@ class Programs:
         self._maps |= {
             ffi.string(lib.bpf_map__name(m)).decode(): lib.bpf_map__fd(m) for m in _each(lib.bpf_object__next_map, obj)
         }
-        return {name: program for name, program in programs.items() if name in wanted}
-
-
-def _set_cookie(constants: Any, cookie: int) -> None:
-    """`fixed_cookie` is the only constant of the objects that have one."""
-    value = ffi.new("uint64_t *", cookie)
-    error = lib.bpf_map__set_initial_value(constants, value, 8)
-    if error:
-        raise InternalError(f"a program's constants are not as expected: {os.strerror(-error)}", "report it")
+        self._programs |= {name: program for name, program in programs.items() if name in wanted}
 
 
 def last_warning() -> str:
@@ -132,7 +116,7 @@ def ring(programs: Programs, mib: int) -> Iterator[int]:
             f"the kernel gives no ring buffer of {mib} MiB: {os.strerror(-descriptor)}", "set a smaller ring_mib"
         )
     try:
-        update(programs.map("rings"), ffi.new("uint32_t *", SLOT), ffi.new("int *", descriptor))
+        _update(programs.map("rings"), ffi.new("uint32_t *", SLOT), ffi.new("int *", descriptor))
         yield descriptor
     finally:
         os.close(descriptor)
@@ -160,7 +144,7 @@ def fill_specs(programs: Programs, probes: ProbeSet) -> None:
             spec.flags |= lib.DC_SPEC_EXTENDED
         if probe.target.number < lib.DC_MAX_CALLS:
             key = ffi.new("uint32_t *", SLOT * lib.DC_MAX_CALLS + probe.target.number)
-            update(programs.map("specs"), key, spec)
+            _update(programs.map("specs"), key, spec)
 
 
 def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
@@ -168,7 +152,7 @@ def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
     for index, probe in enumerate(probes.probes):
         if not isinstance(probe.target, Syscall):
             spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture))
-            update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
+            _update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
 
 
 class RunEntry:
@@ -190,12 +174,12 @@ class RunEntry:
     def activate(self) -> None:
         """From now on markers are heeded."""
         self._entry.ready = 1
-        update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
+        _update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
 
     def deactivate(self) -> None:
         """From now on nothing is sent."""
         self._entry.ready = 0
-        update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
+        _update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
 
 
 def _pid_level(programs: Programs) -> int:
@@ -221,9 +205,9 @@ def lost_counts(programs: Programs) -> dict[int, int]:
     return counts
 
 
-def missed_returns(programs: Programs, functions: list[int], table: str = "functions") -> dict[int, int]:
-    """Calls that were entered and not seen to return, by probe id, from a table of counters."""
-    descriptor = programs.map(table)
+def missed_returns(programs: Programs, functions: list[int]) -> dict[int, int]:
+    """Calls of user functions that were entered and not seen to return, by probe id."""
+    descriptor = programs.map("functions")
     processors = lib.libbpf_num_possible_cpus()
     counts = ffi.new("struct dc_function_count[]", processors)
     missed = {}
@@ -235,12 +219,7 @@ def missed_returns(programs: Programs, functions: list[int], table: str = "funct
     return missed
 
 
-def update(descriptor: int, key: Any, value: Any) -> None:
-    """Sets an entry of a table.
-
-    Raises:
-        KernelError: the kernel does not take it.
-    """
+def _update(descriptor: int, key: Any, value: Any) -> None:
     error = lib.bpf_map_update_elem(descriptor, key, value, 0)
     if error:
         raise KernelError(f"the kernel does not take a table's entry: {os.strerror(-error)}", _NO_BPF)

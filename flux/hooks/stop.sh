@@ -1,0 +1,38 @@
+#!/bin/sh
+# DataCrumbs in Flux's epilog and housekeeping, as root on each node of a job: closes the trace of a job that has one.
+# Twice, because after a restart of the instance only housekeeping runs; they may run at the same time. See docs/flux.md.
+#
+# It always ends with 0. For a job without a trace it costs one look for a file.
+flux=@flux@
+bin=@bindir@
+[ -x "$flux" ] || flux=flux
+id=${FLUX_JOB_ID:-}
+
+# The run's id is the job's in f58 with a plain f. Housekeeping has it as a number, a prolog with Flux's own sign.
+case $id in
+  '') exit 0 ;;
+  ƒ*) id=f${id#ƒ} ;;
+  f*) ;;
+  *[!0-9]* | ????????????????????*) id=$(timeout -k 1 10 "$flux" job id --to=f58plain "$id" 2>/dev/null) || exit 0 ;;
+  *)
+    number=$id id=
+    while [ "$number" -gt 0 ]; do
+      digit=$((number % 58)) number=$((number / 58))
+      set -- 1 2 3 4 5 6 7 8 9 A B C D E F G H J K L M N P Q R S T U V W X Y Z a b c d e f g h i j k m n o p q r s t u v w x y z
+      shift "$digit"
+      id=$1$id
+    done
+    id=f${id:-1}
+    ;;
+esac
+[ -e "/run/datacrumbs/$id.env" ] || exit 0
+
+answer=$("$bin/datacrumbs_node" stop --job "$id")
+case $answer in
+  failed:*)
+    echo "datacrumbs: $answer" >&2
+    timeout -k 1 10 "$flux" job raise --severity=4 --type=datacrumbs --message="$(uname -n): trace not closed:${answer#failed:}" \
+      "$FLUX_JOB_ID" 2>/dev/null
+    ;;
+esac
+exit 0

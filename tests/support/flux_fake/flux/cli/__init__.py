@@ -1,0 +1,1 @@
+"""See flux_fake/flux."""
