@@ -4,10 +4,14 @@
       --sources-->   trace files
       --members-->   pieces of inflated text, many gzip members at once
       --lines-->     whole lines in memory
-      --load-->      the table `records` in DuckDB            (schema.py says what its columns are)
+      --load-->      calls as columns                         (columns.py, native/parse.c)
+                     and other lines as `records` in DuckDB   (schema.py)
       --catalog-->   runs, processes, names behind hashes
-      --summary-->   a Summary: plain numbers and texts
+      --tables-->    the columns as tables for SQL
+
+      --summarise--> a Summary         --nest, subtrees, explain-->  an Explanation
       --reporters--> a terminal, a pipe, or JSON
 
-`trace.open_traces` does the first five and owns what they hold; a verb in commands/ asks the rest.
+`trace.open_traces` does the upper part and owns what it holds; a verb in commands/ asks the rest. native/ has what
+is done for every line and every call.
 """

@@ -17,11 +17,8 @@ _NAMES: Final = f"""
     FROM (
         SELECT name AS kind, file AS key, text FROM records
         WHERE kind = {schema.KIND_METADATA} AND name IN ('FH', 'HH', 'SH')
-        UNION ALL  -- old traces carry the path itself in each call
-        SELECT 'FH', file, text FROM records
-        WHERE kind = {schema.KIND_CALL}
         UNION ALL  -- what has no host hash is of the host that its file names
-        SELECT 'HH', hash('#' || source), text FROM records
+        SELECT 'HH', '#' || source, text FROM records
         WHERE kind = {schema.KIND_METADATA} AND name = 'HH'
     )
     WHERE text IS NOT NULL
@@ -40,8 +37,8 @@ _PROCESSES: Final = f"""
         coalesce(r.note->>'$.cmd', replace(line.text, ';', ' '), '')
     FROM records r
     LEFT JOIN names host ON host.kind = 'HH' AND host.key = r.host
-    LEFT JOIN names program ON program.kind = 'SH' AND program.key = hash(r.note->>'$.exec_hash')
-    LEFT JOIN names line ON line.kind = 'SH' AND line.key = hash(r.note->>'$.cmd_hash')
+    LEFT JOIN names program ON program.kind = 'SH' AND program.key = r.note->>'$.exec_hash'
+    LEFT JOIN names line ON line.kind = 'SH' AND line.key = r.note->>'$.cmd_hash'
     WHERE r.kind = {schema.KIND_LIFE} AND r.name IN ('start', 'exec')
        OR r.kind = {schema.KIND_METADATA} AND r.name = 'process_name'
     ORDER BY coalesce(r.ts, 0), r.name = 'exec'

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from datacrumbs.analysis.commands.explain import ExplainCommand
 from datacrumbs.analysis.commands.report import ReportCommand
 from datacrumbs.analysis.commands.summary import SummaryCommand
 from datacrumbs.core import cli
@@ -25,7 +26,7 @@ class Verb(Protocol):
         """Does it and returns the exit code."""
 
 
-VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(), ReportCommand())
+VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(), ExplainCommand(), ReportCommand())
 
 
 def main() -> int:

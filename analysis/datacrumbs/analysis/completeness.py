@@ -59,7 +59,7 @@ def judge(traces: Traces) -> Completeness:
         lost.update({name: n or 0 for name, n in (run.closing.get("lost_by_function") or {}).items()})
     refused = [reason for run in runs for reason in run.opening.get("refused") or ()]
     return Completeness(
-        read=count.get(schema.KIND_CALL, 0),
+        read=len(traces.calls),
         captured=_total(runs, "captured") if runs else None,
         lost=_total(runs, "lost") if runs else None,
         lost_by_function=dict(lost.most_common()),

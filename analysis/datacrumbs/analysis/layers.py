@@ -1,7 +1,7 @@
 """Which calls move bytes, and from which layer a trace's totals come. Pure.
 
 A trace may hold several layers of the same work: a program calls `fwrite`, and the C library calls `write`. Totals take
-each byte once, so they come from the lowest layer that a trace has.
+each byte once, so they come from the lowest layer that a program itself calls and that the trace has.
 """
 
 from __future__ import annotations
@@ -30,20 +30,63 @@ The three sets together are the calls whose bytes dfanalyzer counts, so that bot
 """
 
 APPLICATION: Final = "application"
-_LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "system calls": ("posix", "syscall", "sys"),
-    "C library": ("c", "libc", "stdio"),
-    "MPI": ("mpi", "mpiio", "mpi-io", "romio"),
-    "libraries": ("hdf5", "h5", "vol", "netcdf", "pnetcdf", "adios", "adios2"),
-}
-"""From the lowest to the highest: the categories (in small letters) of each. All other categories are `APPLICATION`."""
-LAYERS: Final = (*_LAYERS, APPLICATION)
+LIBRARIES: Final = "libraries"
+MPI: Final = "MPI"
+C_LIBRARY: Final = "C library"
+SYSTEM_CALLS: Final = "system calls"
+PAGE_CACHE: Final = "VFS and page cache"
+FILE_SYSTEM: Final = "file system"
+BLOCK_DEVICE: Final = "block device"
+LAYERS: Final = (
+    APPLICATION, LIBRARIES, MPI, C_LIBRARY, SYSTEM_CALLS, PAGE_CACHE, FILE_SYSTEM, BLOCK_DEVICE,
+)  # fmt: skip
+"""From the highest to the lowest: from the program down to the device."""
+
+_CATEGORIES: Final[Mapping[str, tuple[str, ...]]] = {
+    LIBRARIES: ("hdf5", "h5", "vol", "netcdf", "pnetcdf", "adios", "adios2"),
+    MPI: ("mpi", "mpiio", "mpi-io", "romio"),
+    C_LIBRARY: ("c", "libc", "stdio"),
+    SYSTEM_CALLS: ("posix", "syscall", "syscalls", "sys"),
+    PAGE_CACHE: (
+        "vfs", "filemap", "pagemap", "readahead", "writeback", "vmscan", "page_cache", "os_page_cache", "mm",
+        "filelock", "fs_dax", "iov_iter",
+    ),
+    FILE_SYSTEM: (
+        "ext4", "jbd2", "xfs", "btrfs", "f2fs", "iomap", "nfs", "nfs4", "sunrpc", "fuse", "9p", "ceph", "cifs", "smb",
+        "lustre", "gfs2", "ocfs2", "erofs", "overlayfs", "tmpfs", "shmem",
+    ),
+    BLOCK_DEVICE: ("block", "blk", "bio", "nvme", "scsi", "ufs", "mmc", "dm", "md", "bcache", "loop"),
+}  # fmt: skip
+"""The categories (in small letters) of each layer. The kernel's are its subsystems; all others are `APPLICATION`."""
+_LAYER_OF: Final = {word: layer for layer, words in _CATEGORIES.items() for word in words}
+
+_TOTALS: Final = (
+    SYSTEM_CALLS, C_LIBRARY, MPI, LIBRARIES, APPLICATION, PAGE_CACHE, FILE_SYSTEM, BLOCK_DEVICE,
+)  # fmt: skip
+"""Where totals come from: the first that a trace has. What the kernel does below its calls is nobody's request."""
+
+FLAT: Final = frozenset([SYSTEM_CALLS])
+"""Layers whose calls are never inside one another: a thread makes one system call at a time."""
+
+MISSES: Final = frozenset(
+    [
+        "mm_filemap_add_to_page_cache", "page_cache_sync_ra", "page_cache_sync_readahead", "page_cache_ra_unbounded",
+        "page_cache_ra_order", "force_page_cache_ra", "ondemand_readahead", "filemap_add_folio", "filemap_read_folio",
+        "read_pages", "ext4_mpage_readpages", "mpage_readahead", "iomap_readahead", "xfs_vm_readahead",
+        "ext4_readahead",
+    ]
+)  # fmt: skip
+"""Functions and tracepoints inside a call that show that what it read was not in the page cache."""
 
 
 def layer_of(category: str) -> str:
     """The layer that a category belongs to, one of `LAYERS`."""
-    word = category.lower()
-    return next((layer for layer, words in _LAYERS.items() if word in words), APPLICATION)
+    return _LAYER_OF.get(category.lower(), APPLICATION)
+
+
+def rank(layer: str) -> int:
+    """A layer's place: 0 is the program, lower layers have higher numbers."""
+    return LAYERS.index(layer)
 
 
 def totals(categories: Iterable[str], *, from_kernel: bool) -> frozenset[str]:
@@ -55,13 +98,13 @@ def totals(categories: Iterable[str], *, from_kernel: bool) -> frozenset[str]:
             program's own calls alone: what `fwrite` writes is not among its `write` calls, so both count there.
 
     Returns:
-        Those of the lowest layer that is there; of a preloaded tracer's, the C library's as well.
+        Those of the lowest layer above the kernel that is there; of a preloaded tracer's, the C library's as well.
     """
     present: dict[str, set[str]] = {}
     for category in categories:
         present.setdefault(layer_of(category), set()).add(category)
-    lowest = next((layer for layer in LAYERS if layer in present), APPLICATION)
+    lowest = next((layer for layer in _TOTALS if layer in present), APPLICATION)
     chosen = set(present.get(lowest, ()))
-    if not from_kernel and lowest == "system calls":
-        chosen |= present.get("C library", set())
+    if not from_kernel and lowest == SYSTEM_CALLS:
+        chosen |= present.get(C_LIBRARY, set())
     return frozenset(chosen)

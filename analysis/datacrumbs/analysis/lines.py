@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
@@ -82,6 +85,13 @@ class LineBuffer:
         if self.size >= len(closing) and os.pread(self._fd, len(closing), self.size - len(closing)) == closing:
             self.size -= len(closing) - 1
         return bool(tail) and not tail.endswith((b"}", b"]"))
+
+    @contextmanager
+    def view(self) -> Iterator[mmap.mmap]:
+        """The whole lines, of which there are some, in memory, until the end of the context."""
+        os.ftruncate(self._fd, self.size)
+        with mmap.mmap(self._fd, self.size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as lines:
+            yield lines
 
     def seal(self) -> None:
         """Makes the file behind `path` hold exactly the whole lines."""

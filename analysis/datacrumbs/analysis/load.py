@@ -1,9 +1,10 @@
-"""From trace files to the table `records`: several workers inflate, DuckDB takes their lines apart.
+"""From trace files to columns: several workers inflate, and take lines apart.
 
-DuckDB's JSON reader is what makes this fast (0.4 s for a million events on one core, where polars needs 1.2 s and
-pyarrow 1.3 s) and safe: no line can break it, and since its version 2.0 an unfinished line leaves its neighbour alone.
-What it reads is always a buffer of whole lines in memory, never the file itself, so that a damaged or growing file is
-no special case for it.
+Calls of the plain form, nearly all lines, go straight into columns (native/parse.c: millions a second on one core).
+What is left goes through DuckDB's JSON reader into the table `records`: it knows all of JSON, no line can break it, and
+since its version 2.0 an unfinished line leaves its neighbour alone.
+What both read is always a buffer of whole lines in memory, never the file itself, so that a damaged or growing file is
+no special case for them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 from datacrumbs.analysis import members, schema
+from datacrumbs.analysis.columns import Calls, Collector, Parser, Rows, Thread, thread_word
 from datacrumbs.analysis.lines import MAX_LINE, LineBuffer
 from datacrumbs.analysis.members import Damage, MemberEnd, Span
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.core.files import open_regular, read_error
 
-CHUNK: Final = 32 << 20
-"""Bytes of text that go into the table at once: more rows than one of DuckDB's row groups, which saves it a copy."""
+CHUNK: Final = 2 << 20
+"""Bytes of text that are taken apart at once: they stay in the processor's cache."""
+REST: Final = 32 << 20
+"""Bytes of other lines that go into the table at once: more rows than one of DuckDB's row groups."""
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
 
@@ -45,36 +50,58 @@ class _Job:
 
     database: duckdb.DuckDBPyConnection
     progress: Progress
+    collector: Collector
     notes: list[tuple[int, int, str]] = field(default_factory=list)
     """Source, offset and text of each note: workers finish in any order, so they are sorted at the end."""
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-def load(database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int) -> list[Note]:
-    """Fills `records` from trace files.
+def load(
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int
+) -> tuple[Calls, list[Note]]:
+    """Reads trace files: calls become columns, all other lines rows of `records`.
 
     Args:
         database: where `schema.TABLES` exists.
         paths: the files; a record's `source` is its file's index here.
         progress: is told of compressed bytes that were read.
-        workers: how many threads inflate and insert.
+        workers: how many threads inflate and take apart.
 
     Returns:
-        What could not be read, and why, in the order of the files.
+        The calls; what could not be read, and why, in the order of the files.
 
     Raises:
         NoInputError: a file cannot be opened or read.
+        BusyError: memory is short.
     """
-    job = _Job(database, progress)
-    with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
-        for source, path in enumerate(paths):
-            try:
-                with open_regular(path, follow=True) as fd:
-                    part = _File.of(source, fd)
-                    _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
-            except OSError as error:
-                raise read_error(path, error) from error
-    return [Note(paths[source], text) for source, _, text in sorted(job.notes)]
+    with Collector() as collector:
+        job = _Job(database, progress, collector)
+        with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
+            for source, path in enumerate(paths):
+                try:
+                    with open_regular(path, follow=True) as fd:
+                        part = _File.of(source, fd)
+                        _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
+                except OSError as error:
+                    raise read_error(path, error) from error
+        calls = collector.finish(_odd(database))
+    return calls, [Note(paths[source], text) for source, _, text in sorted(job.notes)]
+
+
+def _odd(database: duckdb.DuckDBPyConnection) -> Rows:
+    """Takes the calls out of `records`."""
+    numbers = database.execute(schema.ODD_NUMBERS).fetchnumpy()
+    texts = database.execute(schema.ODD_TEXTS).fetchall()
+    database.execute(schema.FORGET_ODD)
+    return Rows(
+        {name: np.asarray(column) for name, column in numbers.items()},
+        {
+            "function": [f"{name}\n{category}" for name, category, *_ in texts],
+            "thread": [thread_word(Thread(host, pid, tid)) for _, _, host, pid, tid, _, _ in texts],
+            "file": [row[5] for row in texts],
+            "key": [row[6] for row in texts],
+        },
+    )
 
 
 def _finish(job: _Job, futures: list[Future[None]]) -> None:
@@ -119,15 +146,31 @@ class _File:
 
 
 def _read(job: _Job, file: _File) -> None:
-    """One worker: inflates spans as long as there are any, and inserts their lines a chunk at a time."""
-    with job.database.cursor() as cursor, LineBuffer() as buffer:
+    """One worker: inflates spans as long as there are any, and takes their lines apart a chunk at a time."""
+    number, parser = job.collector.worker()
+    with job.database.cursor() as cursor, LineBuffer() as buffer, LineBuffer() as rest:
         while (span := file.take()) and not job.stop.is_set():
+            begin = parser.size
             for _ in _gather(job, file, span, buffer):
-                _insert(cursor, buffer, file.source)
-        _insert(cursor, buffer, file.source)
+                rest.add(_take(parser, buffer, file.source))
+                if rest.size >= REST:
+                    _insert(cursor, rest, file.source)
+            rest.add(_take(parser, buffer, file.source))
+            job.collector.segment(file.source, span.start, number, begin)
+        _insert(cursor, rest, file.source)
         if buffer.overlong:
             text = f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"
             job.notes.append((file.source, 0, text))
+
+
+def _take(parser: Parser, buffer: LineBuffer, source: int) -> bytes:
+    """Moves the plain calls of a buffer into columns, and returns the other lines."""
+    if not buffer.size:
+        return b""
+    with buffer.view() as lines:
+        rest = parser.take(lines, source)
+    buffer.clear()
+    return rest
 
 
 def _gather(job: _Job, file: _File, span: Span, buffer: LineBuffer) -> Iterator[None]:

@@ -1,14 +1,14 @@
-"""The table `records`: what is kept of a trace's lines, and how it is read from them.
+"""The table `records`: what is kept of lines that native/parse.c does not take, and how it is read from them.
 
-Numbers that a call was not measured with are NULL. A text that repeats (file, host) is kept as a 64-bit hash; the table
-`names` has the texts.
+Those are all that name or describe something, and calls of an unusual form, which become rows of the columns like all
+others (columns.py) and are then taken out of the table.
 
     source   which file, an index into Traces.sources        kind     one of the KIND_ numbers below
     name     function, or the metadata record's name         cat      category
     pid, tid                                                 ts, dur  microseconds since 1970; microseconds
-    ns       exact duration in nanoseconds                   ret      return value
-    host     hash of the host's own hash                     file     hash of the file's own hash (NO_FILE: none)
-    text     of FH, HH and SH records: what the hash names; of calls in old traces: the path itself
+    ns, sub, ret, offset, count, key                         as in columns.py; NULL where there is none
+    host     hash of the host's name                         file     "h" and a hash, "p" and a path, or nothing
+    text     of FH, HH and SH records: what the hash names
     note     of the few records that describe runs and processes: their `args` as JSON
 """
 
@@ -27,22 +27,38 @@ KIND_LIFE: Final = 3
 KIND_OTHER: Final = 4
 """A sound record of a form that no question here is about, such as a counter."""
 
-NO_FILE: Final = "hash('')"
+_NULL: Final = "(-9223372036854775808)"
+"""columns.NULL; written so, since the number without its sign is too large."""
 
 TABLES: Final = """
     CREATE TABLE records (
         source UINTEGER, kind UTINYINT, name VARCHAR, cat VARCHAR, pid INTEGER, tid INTEGER, ts BIGINT, dur BIGINT,
-        ns BIGINT, ret BIGINT, host UBIGINT, file UBIGINT, text VARCHAR, note VARCHAR
+        ns BIGINT, sub USMALLINT, ret BIGINT, "offset" BIGINT, count BIGINT, key VARCHAR, host VARCHAR, file VARCHAR,
+        text VARCHAR, note VARCHAR
     )
 """
+
+ODD_NUMBERS: Final = f"""
+    SELECT
+        ts, dur, ns, coalesce(sub, 65535)::USMALLINT AS sub, coalesce(ret, {_NULL}) AS ret,
+        coalesce("offset", {_NULL}) AS "offset", coalesce(count, {_NULL}) AS count
+    FROM records WHERE kind = {KIND_CALL}
+    ORDER BY rowid
+"""
+"""Calls of an unusual form, as in columns.py."""
+ODD_TEXTS: Final = f"""
+    SELECT name, cat, host, pid, tid, file, key FROM records WHERE kind = {KIND_CALL} ORDER BY rowid
+"""
+FORGET_ODD: Final = f"DELETE FROM records WHERE kind = {KIND_CALL}"
 
 MAX_TIME: Final = 1 << 53
 """Times and durations in microseconds are below this (the year 2255), so sums of them cannot overflow."""
 
-# Each member costs 70 ms for ten million events, so there is none that nobody asks for.
 _ARGS: Final = {
     # of calls
     "hhash": "VARCHAR", "fhash": "VARCHAR", "fname": "VARCHAR", "ret": "BIGINT", "dur_ns": "BIGINT", "size": "BIGINT",
+    "ts_ns": "BIGINT", "bytes": "BIGINT", "count": "BIGINT", "offset": "BIGINT", "flags": "VARCHAR", "cause": "VARCHAR",
+    "thread": "BIGINT",
     # of metadata
     "name": "VARCHAR", "value": "VARCHAR",
     # of processes; the hashes are DFTracer's
@@ -91,10 +107,22 @@ def insert(path: str, source: int, max_object: int) -> str:
             END,
             name, coalesce(cat, ''), pid, tid, ts, {_DUR},
             if(args.dur_ns BETWEEN 0 AND {1000 * MAX_TIME}, args.dur_ns, 1000 * {_DUR}),
-            if(args.size > 1, try_cast(args.ret * args.size::HUGEINT AS BIGINT), args.ret),
-            hash(coalesce(args.hhash, '#{source}')),
-            hash(coalesce(if({_IS_METADATA}, args.value, NULL), args.fhash, args.fname, '')),
-            if({_IS_METADATA}, args.name, args.fname),
+            if(args.ts_ns BETWEEN 0 AND 999, args.ts_ns, NULL),
+            CASE
+                WHEN args.bytes IS NOT NULL AND coalesce(args.ret, 0) >= 0 THEN args.bytes
+                WHEN args.size > 1 THEN try_cast(args.ret * args.size::HUGEINT AS BIGINT)
+                ELSE args.ret
+            END,
+            args."offset", coalesce(args.count, try_cast(args.flags AS BIGINT)),
+            if(args.cause <> '', args.cause || ' ' || coalesce(args.thread, 0), ''),
+            coalesce(args.hhash, '#{source}'),
+            CASE
+                WHEN {_IS_METADATA} THEN args.value
+                WHEN args.fhash <> '' THEN 'h' || args.fhash
+                WHEN args.fname <> '' THEN 'p' || args.fname
+                ELSE ''
+            END,
+            if({_IS_METADATA}, args.name, NULL),
             CASE WHEN {_IS_METADATA} AND NOT {_NAMES_A_HASH} OR {_IS_LIFE} THEN to_json(args) END
         FROM read_json(
             '{path}', format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = true,

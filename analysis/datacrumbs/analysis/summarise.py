@@ -18,16 +18,23 @@ def _words(texts: Iterable[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in ["", *sorted(texts)])
 
 
-_TALLY: Final = f"""
+_TALLY: Final = """
     CREATE TABLE tally AS
     SELECT
-        cat, name, host, pid, tid, file,
-        count(*) AS calls, count(*) FILTER (ret BETWEEN -4095 AND -1) AS errors,
-        sum(ns) AS time, max(ns) AS longest, min(ts) AS first, max(ts + dur) AS last,
-        sum(ret) FILTER (ret > 0) AS moved
-    FROM records
-    WHERE kind = {schema.KIND_CALL}
-    GROUP BY ALL
+        functions.cat, functions.name, threads.process, threads.host, threads.pid,
+        sums.function, sums.thread, sums.file,
+        calls, errors, time, longest, first, last, moved
+    FROM (
+        SELECT
+            function, thread, file,
+            count(*) AS calls, count(*) FILTER (ret BETWEEN -4095 AND -1) AS errors,
+            sum(ns) AS time, max(ns) AS longest, min(ts) AS first, max(ts + dur) AS last,
+            sum(ret) FILTER (ret > 0) AS moved
+        FROM raw_calls
+        GROUP BY ALL
+    ) AS sums
+    JOIN functions ON functions.id = sums.function
+    JOIN threads ON threads.id = sums.thread
 """
 """One row for each function, thread and file: small, whatever the trace's size, and all tables can be made from it."""
 
@@ -42,43 +49,43 @@ _CATEGORIES: Final = f"SELECT cat, {_SUMS} FROM tally GROUP BY cat ORDER BY time
 
 _FUNCTIONS: Final = f"""
     WITH spread AS (
-        SELECT cat, name, quantile_disc(ns, [0.5, 0.99]) AS at
-        FROM records
-        WHERE kind = {schema.KIND_CALL}
-        GROUP BY cat, name
+        SELECT functions.cat, functions.name, q
+        FROM (SELECT function, quantile_disc(ns, [0.5, 0.99]) AS q FROM raw_calls GROUP BY function)
+        JOIN functions ON functions.id = function
     )
-    SELECT cat, name, {_SUMS}, any_value(spread.at[1]), any_value(spread.at[2]), max(longest)
+    SELECT cat, name, {_SUMS}, any_value(spread.q[1]), any_value(spread.q[2]), max(longest)
     FROM tally JOIN spread USING (cat, name)
     GROUP BY cat, name
     ORDER BY time DESC, cat, name
 """
 
 _FILES: Final = f"""
-    SELECT coalesce(any_value(names.text), ''), count(DISTINCT (host, pid)), {_SUMS}
-    FROM tally LEFT JOIN names ON names.kind = 'FH' AND names.key = tally.file
-    WHERE file <> {schema.NO_FILE} AND cat IN (SELECT unnest(?))
+    SELECT any_value(files.path), count(DISTINCT process), {_SUMS}
+    FROM tally JOIN files ON files.id = tally.file
+    WHERE file <> 0 AND cat IN (SELECT unnest(?))
     GROUP BY file
     ORDER BY time DESC, 1
 """
 
 _PROCESSES: Final = f"""
     SELECT
-        coalesce(any_value(names.text), '') AS name_of_host, pid, count(DISTINCT tid), {_SUMS}, any_value(host) AS host
-    FROM tally LEFT JOIN names ON names.kind = 'HH' AND names.key = tally.host
+        any_value(host) AS name_of_host, any_value(pid) AS id, count(DISTINCT thread), {_SUMS}, process
+    FROM tally
     WHERE cat IN (SELECT unnest(?))
-    GROUP BY tally.host, pid
-    ORDER BY time DESC, name_of_host, pid
+    GROUP BY process
+    ORDER BY time DESC, name_of_host, id
 """
 
-_EDGES: Final = f"""
+_EDGES: Final = """
     CREATE TABLE busy AS
-    SELECT host, pid, greatest(ts, before) AS begins, ends
+    SELECT process, greatest(ts, before) AS begins, ends
     FROM (
-        SELECT host, pid, ts, ts + dur AS ends, coalesce(max(ts + dur) OVER (
-            PARTITION BY host, pid ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        SELECT process, ts, ts + dur AS ends, coalesce(max(ts + dur) OVER (
+            PARTITION BY process ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0) AS before
-        FROM records
-        WHERE kind = {schema.KIND_CALL} AND dur > 0 AND cat IN (SELECT unnest(?))
+        FROM raw_calls
+        JOIN threads ON threads.id = thread
+        WHERE dur > 0 AND function IN (SELECT id FROM functions WHERE cat IN (SELECT unnest(?)))
     )
     WHERE ends > before
 """
@@ -87,7 +94,7 @@ _EDGES: Final = f"""
 Times are in the trace's microseconds: rounding down moves both ends of a call alike, so that sums of parts are right.
 """
 
-_BUSY: Final = "SELECT host, pid, 1000 * sum(ends - begins) FROM busy GROUP BY host, pid"
+_BUSY: Final = "SELECT process, 1000 * sum(ends - begins) FROM busy GROUP BY process"
 
 _WALL: Final = """
     SELECT 1000 * coalesce(sum(ends - greatest(begins, before)), 0)
@@ -151,16 +158,14 @@ def _files(database: duckdb.DuckDBPyConnection, chosen: frozenset[str]) -> list[
 def _processes(
     database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process]
 ) -> list[ProcessRow]:
-    busy = {(host, pid): time for host, pid, time in database.execute(_BUSY).fetchall()}
+    busy = dict(database.execute(_BUSY).fetchall())
     rows = []
     for host, pid, threads, calls, errors, time, *moved, key in database.execute(
         _PROCESSES, [sorted(chosen)]
     ).fetchall():
         who = known.get((host, pid), Process())
         rows.append(
-            ProcessRow(
-                host, pid, who.name, who.command, threads, calls, errors, time, int(busy.get((key, pid), 0)), *moved
-            )
+            ProcessRow(host, pid, who.name, who.command, threads, calls, errors, time, int(busy.get(key, 0)), *moved)
         )
     return rows
 
@@ -180,7 +185,7 @@ def _header(traces: Traces, totals: list[CategoryRow], processes: list[ProcessRo
         started_us=started,
         wall_ns=wall,
         processes=len({(row.host, row.pid) for row in processes} | traces.catalog.processes.keys()),
-        threads=traces.database.execute("SELECT count(DISTINCT (host, pid, tid)) FROM tally").fetchall()[0][0],
+        threads=len(traces.calls.threads),
         files=len(files),
         calls=sum(row.calls for row in totals),
         total_categories=tuple(sorted(row.category for row in totals)),

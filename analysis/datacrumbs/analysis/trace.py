@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from datacrumbs.analysis import progress, sources
+from datacrumbs.analysis import layers, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
+from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import Note, database, load
 from datacrumbs.core.errors import BusyError
 
@@ -24,10 +25,15 @@ MAX_WORKERS: Final = 16
 class Traces:
     """Some trace files, read.
 
-    `database` has the tables `records` (schema.py) and `names` (catalog.py); `notes` say what could not be read.
+    `calls` are all calls; `database` has them as the table `raw_calls`, what their numbers stand for as `functions`,
+    `threads` and `files`, and all other lines as `records` (schema.py) and `names` (catalog.py); `notes` say what could
+    not be read.
     """
 
     database: duckdb.DuckDBPyConnection
+    calls: Calls
+    layers: tuple[str, ...]
+    """The layer of each of `calls.functions`."""
     sources: tuple[Path, ...]
     catalog: Catalog
     notes: tuple[Note, ...]
@@ -50,8 +56,11 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     with tempfile.TemporaryDirectory(prefix="datacrumbs-") as spill, database(Path(spill), threads) as connection:
         try:
             with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-                notes = load(connection, paths, advance, threads)
-            yield Traces(connection, tuple(paths), read_catalog(connection, paths), tuple(notes))
+                calls, notes = load(connection, paths, advance, threads)
+            catalog = read_catalog(connection, paths)
+            of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
+            tables.make(connection, calls, of_functions)
+            yield Traces(connection, calls, of_functions, tuple(paths), catalog, tuple(notes))
         except duckdb.OutOfMemoryException as error:
             raise BusyError(
                 "not enough memory and temporary space for so many events",

@@ -27,7 +27,8 @@ def read(*names: str | Path, workers: int = 2) -> tuple[int, int, list[str]]:
     """Calls and broken lines in traces, and what was said about them."""
     with open_traces([str(name) for name in names], workers=workers) as traces:
         kinds = dict(traces.database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
-        return kinds.get(schema.KIND_CALL, 0), kinds.get(schema.KIND_BROKEN, 0), [note.text for note in traces.notes]
+        assert schema.KIND_CALL not in kinds
+        return len(traces.calls), kinds.get(schema.KIND_BROKEN, 0), [note.text for note in traces.notes]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from datacrumbs.core.errors import UsageError
+from datacrumbs.analysis.commands.arguments import add_json, add_traces, number
 
 
 class SummaryCommand:
@@ -20,11 +20,12 @@ class SummaryCommand:
 
     def prepare_parser(self, parser: argparse.ArgumentParser) -> None:
         """Adds the verb's own arguments."""
-        parser.add_argument("traces", nargs="+", metavar="TRACE", help="a trace (.pfw.gz, .pfw), or a folder of them")
-        parser.add_argument("--json", action="store_true", help="print JSON: whole nanoseconds and bytes, stable names")
+        add_traces(parser)
+        add_json(parser)
         parser.add_argument(
-            "--top", type=_rows, default=None, metavar="N", help="rows of each table; 0: all (default: 10, JSON: all)"
-        )
+            "--top", type=number("--top", "rows"), default=None, metavar="N",
+            help="rows of each table; 0: all (default: 10, JSON: all)",
+        )  # fmt: skip
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
@@ -40,9 +41,3 @@ class SummaryCommand:
         else:
             as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top)
         return 0
-
-
-def _rows(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise UsageError(f"--top {text!r} is not a number of rows", "give a whole number, such as 20")
-    return int(text)

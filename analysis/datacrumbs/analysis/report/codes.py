@@ -1,8 +1,8 @@
 """Small numbers for functions, processes, threads and files, and the table `report_calls`, in which calls have them.
 
-    report_functions   fn, cat, name          in the order of their time, the longest first
-    report_threads     lane, proc, host, pid, tid
-    report_files       code, key              of the files with the most time; all others are `Codes.other_file`
+    report_functions   fn, cat, name, function (its row in `functions`); the one with the most time first
+    report_threads     lane, proc, thread (its row in `threads`), host, pid, tid
+    report_files       code, key (its row in `files`): the files with the most time; others are `Codes.other_file`
     report_calls       began, dur, ns, fn, lane, proc, file, failed, got, put, ret
 
 `began` is microseconds since the report begins, `got` and `put` bytes read and written. A process beyond the limit has
@@ -17,6 +17,7 @@ from typing import Final
 
 import duckdb
 from datacrumbs.analysis import layers, schema
+from datacrumbs.analysis.columns import NULL
 
 MOST_FUNCTIONS: Final = 63
 MOST_PROCESSES: Final = 127
@@ -71,31 +72,29 @@ def _words(texts: Iterable[str]) -> str:
 
 _FUNCTIONS: Final = """
     CREATE TABLE report_functions AS
-    SELECT (row_number() OVER (ORDER BY sum(time) DESC, cat, name) - 1)::USMALLINT AS fn, cat, name
-    FROM tally GROUP BY cat, name
+    SELECT (row_number() OVER (ORDER BY sum(time) DESC, cat, name) - 1)::USMALLINT AS fn, cat, name, function
+    FROM tally GROUP BY cat, name, function
 """
 
 _THREADS: Final = f"""
     CREATE TABLE report_threads AS
     WITH one AS (
-        SELECT host, pid, tid, sum(time) AS time, sum(sum(time)) OVER (PARTITION BY host, pid) AS whole
-        FROM tally GROUP BY host, pid, tid
+        SELECT thread, process, sum(sum(time)) OVER (PARTITION BY process) AS whole FROM tally GROUP BY thread, process
     ), ranked AS (
-        SELECT *, dense_rank() OVER (ORDER BY whole DESC, host, pid) - 1 AS rank FROM one
+        SELECT *, dense_rank() OVER (ORDER BY whole DESC, process) - 1 AS rank FROM one
     )
     SELECT
         (row_number() OVER (ORDER BY rank, tid) - 1)::INTEGER AS lane,
-        least(rank, {MOST_PROCESSES})::USMALLINT AS proc, ranked.host, pid, tid,
-        coalesce(names.text, '') AS name_of_host
-    FROM ranked LEFT JOIN names ON names.kind = 'HH' AND names.key = ranked.host
+        least(rank, {MOST_PROCESSES})::USMALLINT AS proc, thread, threads.host, pid, tid
+    FROM ranked JOIN threads ON threads.id = thread
 """
 
 _FILES: Final = f"""
     CREATE TABLE report_files AS
     SELECT (row_number() OVER (ORDER BY time DESC, text) - 1)::USMALLINT AS code, key, text FROM (
-        SELECT file AS key, sum(time) AS time, coalesce(any_value(names.text), '') AS text
-        FROM tally LEFT JOIN names ON names.kind = 'FH' AND names.key = tally.file
-        WHERE file <> {schema.NO_FILE}
+        SELECT file AS key, sum(time) AS time, any_value(files.path) AS text
+        FROM tally JOIN files ON files.id = file
+        WHERE file <> 0
         GROUP BY file
         ORDER BY time DESC, text
         LIMIT {MOST_FILES}
@@ -108,16 +107,14 @@ _CALLS: Final = f"""
         r.ts - ? AS began, r.dur, r.ns, least(f.fn, {MOST_FUNCTIONS})::UTINYINT AS fn,
         least(t.lane, {MOST_THREADS})::USMALLINT AS lane, t.proc::UTINYINT AS proc,
         coalesce(x.code, ?)::USMALLINT AS file,
-        coalesce(r.ret BETWEEN -4095 AND -1, false) AS failed,
-        if(r.ret > 0 AND r.name IN ({_words(layers.READS)}), r.ret, 0) AS got,
-        if(r.ret > 0 AND r.name IN ({_words(layers.WRITES)}), r.ret, 0) AS put,
-        r.ret
-    FROM records r
-    JOIN report_functions f ON f.cat = r.cat AND f.name = r.name
-    JOIN report_threads t
-        ON t.host = r.host AND t.pid IS NOT DISTINCT FROM r.pid AND t.tid IS NOT DISTINCT FROM r.tid
+        r.ret BETWEEN -4095 AND -1 AS failed,
+        if(r.ret > 0 AND f.name IN ({_words(layers.READS)}), r.ret, 0) AS got,
+        if(r.ret > 0 AND f.name IN ({_words(layers.WRITES)}), r.ret, 0) AS put,
+        nullif(r.ret, ({NULL})) AS ret
+    FROM raw_calls r
+    JOIN report_functions f ON f.function = r.function
+    JOIN report_threads t ON t.thread = r.thread
     LEFT JOIN report_files x ON x.key = r.file
-    WHERE r.kind = {schema.KIND_CALL}
 """
 
 _SPAN: Final = f"""
@@ -137,7 +134,7 @@ def number(database: duckdb.DuckDBPyConnection) -> Codes:
     database.execute(_FILES)
     paths = tuple(text for (text,) in database.execute("SELECT text FROM report_files ORDER BY code").fetchall())
     database.execute(_CALLS, [first or 0, len(paths)])
-    threads = database.execute("SELECT name_of_host, pid, proc, tid FROM report_threads ORDER BY lane").fetchall()
+    threads = database.execute("SELECT host, pid, proc, tid FROM report_threads ORDER BY lane").fetchall()
     kept = threads[:MOST_THREADS]
     return Codes(
         start_us=first or 0,

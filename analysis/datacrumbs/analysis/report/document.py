@@ -21,7 +21,7 @@ from datacrumbs.analysis.summary import FunctionRow, Summary
 from datacrumbs.analysis.trace import Traces
 
 VERSION: Final = 1
-LAYERS: Final = tuple(reversed(layers.LAYERS))
+LAYERS: Final = layers.LAYERS
 """From the application down."""
 _LONGEST_PATH: Final = 4096
 _LONGEST_COMMAND: Final = 600

@@ -1,4 +1,4 @@
-"""A summary as JSON. The names are those of the fields in summary.py and completeness.py."""
+"""Answers as JSON. The names are those of the fields of the dataclasses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,33 @@ _TABLES: Final = ("categories", "functions", "files", "processes")
 
 def to_json(summary: Summary, *, top: int = 0) -> dict[str, Any]:
     """The summary as plain JSON values, with the first `top` rows of each table; 0: all rows."""
-    value = {"version": VERSION, **asdict(summary)}
-    facts = summary.completeness
-    value["completeness"] |= {"complete": facts.complete, "missing": facts.missing}
+    value = plain(summary)
     if top:
         for table in _TABLES:
             value[table] = value[table][:top]
     return value
 
 
+def plain(answer: Any) -> dict[str, Any]:
+    """Any answer as plain JSON values; where it has a completeness, with the verdict."""
+    value = {"version": VERSION, **asdict(answer)}
+    facts = getattr(answer, "completeness", None)
+    if facts is not None:
+        value["completeness"] |= {"complete": facts.complete, "missing": facts.missing}
+    return value
+
+
+def write_plain(answer: Any, out: TextIO) -> None:
+    """Writes the JSON form of any answer; only ASCII."""
+    _dump(plain(answer), out)
+
+
 def write(summary: Summary, out: TextIO, *, top: int = 0) -> None:
     """Writes the JSON form; only ASCII, so that no text of a trace can do anything to a terminal."""
-    json.dump(to_json(summary, top=top), out, indent=2, ensure_ascii=True)
+    _dump(to_json(summary, top=top), out)
+
+
+def _dump(value: dict[str, Any], out: TextIO) -> None:
+    json.dump(value, out, indent=2, ensure_ascii=True)
     out.write("\n")
     out.flush()

@@ -1,0 +1,98 @@
+"""An explanation as sentences and tables."""
+
+from __future__ import annotations
+
+from typing import Final, TextIO
+
+from datacrumbs.analysis.explanation import Explanation, TreeRow
+from datacrumbs.analysis.reporters.tables import Column, number, print_to, write_line, write_table, write_title
+from datacrumbs.analysis.reporters.units import count, duration, moment, size
+from datacrumbs.core.text import printable
+from rich.console import Console
+from rich.text import Text
+
+_LAYERS: Final = (
+    Column("layer", lambda row: row.layer, name=True),
+    Column("own time", lambda row: duration(row.exclusive_ns)),
+    Column("share", lambda row: f"{100 * row.share:.1f} %"),
+)
+_FUNCTIONS: Final = (
+    Column("function", lambda row: row.function + (" (elsewhere)" if row.caused else ""), name=True),
+    Column("layer", lambda row: row.layer, name=True),
+    Column("calls", lambda row: count(row.calls)),
+    Column("with inner", lambda row: duration(row.inclusive_ns)),
+    Column("own time", lambda row: duration(row.exclusive_ns)),
+    Column("share", lambda row: f"{100 * row.share:.1f} %"),
+    Column("more when slow", lambda row: _signed(row.slow_excess_ns)),
+)
+_TREE: Final = (
+    Column("per call", lambda row: "  " * row.depth + row.function + (" (elsewhere)" if row.caused else ""), name=True),
+    Column("layer", lambda row: row.layer, name=True),
+    Column("typical: calls", lambda row: _calls(row.typical_calls)),
+    Column("time", lambda row: number(row.typical_ns, duration)),
+    Column("own", lambda row: number(row.typical_exclusive_ns, duration)),
+    Column("slow: calls", lambda row: _calls(row.slow_calls)),
+    Column("time", lambda row: number(row.slow_ns, duration)),
+    Column("own", lambda row: number(row.slow_exclusive_ns, duration)),
+)
+_SLOWEST: Final = (
+    Column("time", lambda row: duration(row.ns)),
+    Column("began", lambda row: f"{moment(row.start_us)[11:19]}.{row.start_us % 1_000_000:06}"),
+    Column("pid", lambda row: "" if row.pid is None else str(row.pid)),
+    Column("tid", lambda row: "" if row.tid is None else str(row.tid)),
+    Column("result", lambda row: "-" if row.ret is None else str(row.ret)),
+    Column("mostly", lambda row: _mostly(row.layers), name=True),
+    Column("file", lambda row: row.path, name=True),
+)
+_ROWS: Final = 40
+
+
+def write(answer: Explanation, out: TextIO) -> None:
+    """Writes the explanation; a terminal gets lines and colours."""
+    print_to(out, lambda console: _print(console, answer))
+
+
+def _print(console: Console, answer: Explanation) -> None:
+    first, *others = answer.sentences
+    console.print(Text(printable(first), style="bold"), soft_wrap=True)
+    for sentence in others:
+        console.print(Text(printable(sentence)), soft_wrap=True)
+    spread = answer.spread
+    console.print()
+    calls = f"{count(spread.calls)} in {count(spread.processes)} processes, {count(spread.files)} files"
+    write_line(console, "calls", calls + (f", {size(spread.bytes)}" if spread.bytes else ""))
+    times = f"p25 {duration(spread.p25_ns)}, p50 {duration(spread.p50_ns)}, p75 {duration(spread.p75_ns)}"
+    write_line(
+        console, "durations",
+        f"{duration(spread.min_ns)} to {duration(spread.max_ns)}, {times}, p99 {duration(spread.p99_ns)}",
+    )  # fmt: skip
+    if not answer.completeness.complete:
+        write_line(console, "complete", "not known to be: see the summary", "yellow")
+    write_table(console, "By layer", _LAYERS, answer.layers, 0)
+    write_table(console, "By function", _FUNCTIONS, answer.functions, _ROWS)
+    if len(answer.tree) > 1:
+        title = f"Typical ({count(answer.typical.calls)} calls) and slow ({count(answer.slow.calls)} calls)"
+        write_table(console, title, _TREE, _important(answer.tree), _ROWS)
+    write_table(console, "Slowest calls", _SLOWEST, answer.slowest, 0)
+    write_title(console, "")
+
+
+def _important(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
+    """Without functions that take less than a thousandth of a call; what is above a shown one takes more than it."""
+    least = max(rows[0].typical_ns, rows[0].slow_ns) / 1000
+    return [row for row in rows if max(row.typical_ns, row.slow_ns) >= least]
+
+
+def _signed(ns: int) -> str:
+    return f"+{duration(ns)}" if ns > 0 else f"-{duration(-ns)}" if ns else "-"
+
+
+def _calls(number_of: float) -> str:
+    return "-" if not number_of else f"{number_of:.1f}".removesuffix(".0")
+
+
+def _mostly(by_layer: dict[str, int]) -> str:
+    if not by_layer:
+        return "-"
+    layer = max(by_layer, key=lambda one: by_layer[one])
+    return f"{100 * by_layer[layer] / max(1, sum(by_layer.values())):.0f} % {layer}"

@@ -1,0 +1,84 @@
+"""The calls as tables of the database: what SQL of ours and of users asks.
+
+raw_calls  the columns of columns.py, as they are
+functions  id, name, cat, layer
+threads    id, host (its name), pid, tid, process (a number for each host and pid)
+files      id, path (empty where the trace does not name the file)
+calls      a view that joins them, with NULL where there is nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+from datacrumbs.analysis.columns import NULL, Calls
+
+_DIMENSIONS: Final = (
+    """CREATE TABLE functions AS SELECT id, name, cat, layer FROM dimension""",
+    """
+    CREATE TABLE threads AS
+    SELECT id, coalesce(names.text, '') AS host, pid, tid, process
+    FROM dimension LEFT JOIN names ON names.kind = 'HH' AND names.key = dimension.key
+    """,
+    """
+    CREATE TABLE files AS
+    SELECT id, coalesce(names.text, if(form = 'p', dimension.key, '')) AS path
+    FROM dimension LEFT JOIN names ON form = 'h' AND names.kind = 'FH' AND names.key = dimension.key
+    """,
+)
+
+_VIEW: Final = f"""
+    CREATE VIEW calls AS
+    SELECT
+        functions.name, functions.cat, functions.layer, threads.host, threads.pid, threads.tid,
+        ts, dur, ns, nullif(ret, ({NULL})) AS ret, nullif("offset", ({NULL})) AS "offset",
+        nullif(count, ({NULL})) AS count, files.path
+    FROM raw_calls
+    JOIN functions ON functions.id = function
+    JOIN threads ON threads.id = thread
+    JOIN files ON files.id = file
+"""
+
+
+def make(database: duckdb.DuckDBPyConnection, calls: Calls, layers: Sequence[str]) -> None:
+    """Makes all of them. `names` exists (catalog.py); `layers` has one for each function."""
+    database.register("raw_calls", calls.columns)
+    processes: dict[tuple[str, int | None], int] = {}
+    threads = calls.threads
+    dimensions: tuple[dict[str, Any], ...] = (
+        {
+            "name": _texts(function.name for function in calls.functions),
+            "cat": _texts(function.category for function in calls.functions),
+            "layer": _texts(layers),
+        },
+        {
+            "key": _texts(thread.host for thread in threads),
+            "pid": _numbers([thread.pid for thread in threads]),
+            "tid": _numbers([thread.tid for thread in threads]),
+            "process": np.array(
+                [processes.setdefault((thread.host, thread.pid), len(processes)) for thread in threads], np.uint32
+            ),
+        },
+        {"form": _texts(file[:1] for file in calls.files), "key": _texts(file[1:] for file in calls.files)},
+    )
+    for statement, dimension in zip(_DIMENSIONS, dimensions, strict=True):
+        size = len(next(iter(dimension.values())))
+        if size:
+            database.register("dimension", {"id": np.arange(size, dtype=np.uint32), **dimension})
+            database.execute(statement)
+            database.unregister("dimension")
+        else:
+            columns = ", ".join(f"NULL AS {name}" for name in ("id", *dimension))
+            database.execute(statement.replace("FROM dimension", f"FROM (SELECT {columns} LIMIT 0) AS dimension"))
+    database.execute(_VIEW)
+
+
+def _texts(texts: Any) -> Any:
+    return np.array([*texts, ""], dtype=object)[:-1]
+
+
+def _numbers(numbers: Sequence[int | None]) -> Any:
+    return np.ma.masked_array([number or 0 for number in numbers], [number is None for number in numbers], np.int32)

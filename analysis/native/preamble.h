@@ -1,0 +1,2 @@
+#include "nest.h"
+#include "parse.h"
