@@ -42,9 +42,39 @@ struct qstr {
   const unsigned char *name;
 };
 
+struct hlist_node {
+  struct hlist_node *next;
+};
+
+struct hlist_head {
+  struct hlist_node *first;
+};
+
+struct list_head {
+  struct list_head *next;
+};
+
+struct gendisk {
+  struct block_device *part0;
+};
+
+struct block_device {
+  __u32 bd_dev;
+  struct gendisk *bd_disk;
+};
+
+struct mount;
+
 struct super_block {
   __u32 s_dev;
   unsigned long s_magic;
+  struct block_device *s_bdev;
+  struct mount *s_mounts;
+};
+
+/* Until Linux 6.18 the mounts of a file system were a list. */
+struct super_block___list {
+  struct list_head s_mounts;
 };
 
 struct inode {
@@ -52,12 +82,57 @@ struct inode {
   struct super_block *i_sb;
   unsigned long i_ino;
   __u32 i_generation;
+  struct hlist_head i_dentry;
 };
 
 struct dentry {
   struct dentry *d_parent;
   struct qstr d_name;
   struct inode *d_inode;
+  union {
+    struct hlist_node d_alias;
+  } d_u;
+};
+
+struct address_space {
+  struct inode *host;
+};
+
+struct page {
+  unsigned long compound_head;
+  struct address_space *mapping;
+};
+
+struct folio {
+  struct address_space *mapping;
+};
+
+struct bio_vec {
+  struct page *bv_page;
+};
+
+struct bvec_iter {
+  __u64 bi_sector;
+  unsigned int bi_size, bi_idx;
+};
+
+struct bio {
+  struct bvec_iter bi_iter;
+  struct bio_vec *bi_io_vec;
+};
+
+struct request {
+  unsigned int __data_len;
+  struct bio *bio;
+};
+
+struct journal_s {
+  struct block_device *j_fs_dev;
+};
+
+struct transaction_s {
+  struct journal_s *t_journal;
+  unsigned int t_tid;
 };
 
 struct vfsmount {
@@ -68,6 +143,10 @@ struct mount {
   struct mount *mnt_parent;
   struct dentry *mnt_mountpoint;
   struct vfsmount mnt;
+};
+
+struct mount___list {
+  struct list_head mnt_instance;
 };
 
 struct path {
@@ -83,14 +162,6 @@ struct file {
 struct fdtable {
   unsigned int max_fds;
   struct file **fd;
-};
-
-struct hlist_node {
-  struct hlist_node *next;
-};
-
-struct hlist_head {
-  struct hlist_node *first;
 };
 
 struct files_struct {
@@ -148,6 +219,7 @@ struct task_struct {
   struct thread_info thread_info;
 #endif
   int pid, tgid, exit_code;
+  unsigned int flags;
   char comm[16];
   struct task_struct *real_parent, *group_leader;
   struct signal_struct *signal;

@@ -22,6 +22,11 @@
 #define DC_MAX_COMMAND 1024 /* bytes kept of a command line */
 #define DC_MAX_LOST 65536   /* functions that can have a loss counter of their own */
 #define DC_MAX_FRAMES 64    /* nested user functions of one thread; the kernel's own limit (uprobes.c) */
+#define DC_MAX_STEPS 3      /* pointers that are followed to reach a field */
+#define DC_MAX_ARGUMENTS 8  /* arguments of a kernel function or tracepoint that can be reached */
+#define DC_EVENT_FRAMES 16  /* spans between two tracepoints that one thread can be in */
+#define DC_MAX_FLIGHTS 8192 /* block requests and the like under way; beyond them the oldest are forgotten */
+#define DC_MAX_OWNERS 16384 /* files, bios and transactions whose causers are remembered; likewise */
 #define DC_SEEN_FILES 16384 /* file names announced lately; others are announced again */
 
 /** Kinds of record. */
@@ -39,7 +44,13 @@ enum dc_call_flag {
   DC_HAS_PATH2 = 1 << 1,  /**< the second path follows; `file2` likewise */
   DC_UNFINISHED = 1 << 2, /**< the thread ended inside the call (exit_group, a fatal signal) */
   DC_BARE = 1 << 3,       /**< its arguments are not known: too many calls were in one another */
+  /* Work in the kernel's own threads and interrupts, for the thread in the record's head, found by: */
+  DC_CAUSE_INODE = 1 << 5,       /**< the file, which that thread changed last */
+  DC_CAUSE_REQUEST = 1 << 6,     /**< the block request, which that thread made */
+  DC_CAUSE_TRANSACTION = 1 << 7, /**< the file system's transaction, in which that thread took part last */
 };
+
+#define DC_CAUSES (DC_CAUSE_INODE | DC_CAUSE_REQUEST | DC_CAUSE_TRANSACTION)
 
 struct dc_record {
   __u8 kind;  /**< enum dc_kind */
@@ -193,6 +204,38 @@ struct dc_function_spec {
 };
 
 #define DC_STREAM_DESCRIPTOR 112 /* offset of `_fileno` in glibc's FILE; part of its ABI since 2.1 */
+
+/** A number that a kernel function's or tracepoint's argument is or leads to. */
+struct dc_field {
+  __u8 argument;
+  __u8 size; /**< bytes; DC_FIELD_SIGNED with it */
+  __u8 flags;
+  __u8 steps; /**< offsets; 0: the argument itself. What stands at all but the last is a pointer that is followed */
+  __u16 offset[DC_MAX_STEPS];
+};
+
+enum dc_field_flag {
+  DC_FIELD_SIGNED = 1 << 0,
+  DC_FIELD_AT_END = 1 << 1,   /**< an argument of the event that ends the span */
+  DC_FIELD_EMBEDDED = 1 << 2, /**< of a holder: the last offset leads to the object itself, not to its pointer */
+};
+
+/** Kinds of kernel objects that lead to a file, or to who caused the work on it; as `HOLDERS` in core/probes.py. */
+enum dc_holder { DC_NO_HOLDER, DC_INODE, DC_FILE_POINTER, DC_DENTRY, DC_FOLIO, DC_BIO, DC_REQUEST, DC_TRANSACTION };
+
+/** What to capture of a tracepoint, or of two that are a span's ends; one for each probe id. */
+struct dc_event_spec {
+  __u8 selected;
+  __u8 extended; /**< needs struct dc_call_ext */
+  __u8 count;    /**< of fields */
+  __u8 key;      /**< argument whose address says which begin an end belongs to; DC_NONE: both in one thread */
+  __u8 end_key;
+  __u8 result; /**< argument of the end; DC_NONE: none */
+  __u8 holder; /**< enum dc_holder */
+  __u8 unused;
+  struct dc_field to_holder;
+  struct dc_field fields[DC_MAX_ARGS];
+};
 
 /** Key of the loss counters. */
 struct dc_lost_key {

@@ -9,6 +9,8 @@ struct bpf_object *bpf_object__open_file(const char *path, const void *options);
 int bpf_object__load(struct bpf_object *object);
 void bpf_object__close(struct bpf_object *object);
 struct bpf_map *bpf_object__next_map(const struct bpf_object *object, const struct bpf_map *map);
+void *bpf_map__initial_value(struct bpf_map *map, size_t *size);
+int bpf_map__set_initial_value(struct bpf_map *map, const void *data, size_t size);
 const char *bpf_map__name(const struct bpf_map *map);
 int bpf_map__fd(const struct bpf_map *map);
 int bpf_map__reuse_fd(struct bpf_map *map, int fd);
@@ -92,6 +94,31 @@ struct dc_function_spec {
 #define DC_FN_RETURNS_FILE ...
 #define DC_FN_RETURNS_STREAM ...
 #define DC_FN_RETURNS_TEXT ...
+#define DC_MAX_STEPS ...
+#define DC_FIELD_SIGNED ...
+#define DC_FIELD_AT_END ...
+#define DC_FIELD_EMBEDDED ...
+enum dc_holder {
+  DC_NO_HOLDER,
+  DC_INODE,
+  DC_FILE_POINTER,
+  DC_DENTRY,
+  DC_FOLIO,
+  DC_BIO,
+  DC_REQUEST,
+  DC_TRANSACTION,
+  ...
+};
+struct dc_field {
+  uint8_t argument, size, flags, steps;
+  uint16_t offset[...];
+};
+struct dc_event_spec {
+  uint8_t selected, extended, count, key, end_key, result, holder;
+  struct dc_field to_holder;
+  struct dc_field fields[...];
+  ...;
+};
 struct dc_lost_key {
   uint32_t run, fn;
 };
@@ -116,6 +143,8 @@ enum dc_argument_type {
   DC_F64,
   DC_STRING,
   DC_ERRNO,
+  DC_DEV,
+  DC_BLKOP,
   ...
 };
 #define DC_RESULT ...
@@ -162,5 +191,6 @@ void dc_drain_destroy(struct dc_drain *drain);
 #define DC_UPROBE_SESSION ...
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns);
+int dc_link_tracepoint(int program, const char *name, unsigned long long cookie);
 void dc_log_capture(void);
 void dc_log_take(char *buffer, size_t size);

@@ -34,6 +34,45 @@ static void put_ids(struct dc_text *line, const struct dc_record *record) {
   dc_text_unsigned(line, record->tid);
 }
 
+/** Process and lane of a span that the kernel did elsewhere for the thread in its head. */
+static void put_lane(struct dc_text *line, const struct dc_record *record, uint32_t lane) {
+  dc_text_unsigned(line, record->pid);
+  dc_text_literal(line, ",\"tid\":");
+  dc_text_unsigned(line, DC_LANE_TID + lane);
+}
+
+static void put_cause(struct dc_text *line, const struct dc_record *record) {
+  const char *cause = record->flags & DC_CAUSE_REQUEST ? "request"
+                      : record->flags & DC_CAUSE_INODE ? "inode"
+                                                       : "transaction";
+  dc_text_literal(line, ",\"cause\":\"");
+  dc_text_bytes(line, cause, strlen(cause));
+  dc_text_literal(line, "\",\"thread\":");
+  dc_text_unsigned(line, record->tid);
+}
+
+/** A device number as the kernel keeps it: MKDEV in include/linux/kdev_t.h. */
+static void put_device(struct dc_text *line, uint32_t device) {
+  dc_text_literal(line, "\"");
+  dc_text_unsigned(line, device >> 20);
+  dc_text_literal(line, ":");
+  dc_text_unsigned(line, device & 0xfffff);
+  dc_text_literal(line, "\"");
+}
+
+/** What a block request does: enum req_op in include/linux/blk_types.h. */
+static void put_block_operation(struct dc_text *line, uint8_t operation) {
+  static const char *const names[] = {"read", "write", "flush", "discard", [5] = "secure erase", [9] = "write zeroes"};
+  const char *name = operation < sizeof(names) / sizeof(*names) ? names[operation] : NULL;
+  if (!name) {
+    dc_text_unsigned(line, operation);
+    return;
+  }
+  dc_text_literal(line, "\"");
+  dc_text_bytes(line, name, strlen(name));
+  dc_text_literal(line, "\"");
+}
+
 static void put_host(struct dc_text *line, const struct dc_encoder *encoder) {
   dc_text_literal(line, ",\"args\":{\"hhash\":\"");
   dc_text_hash(line, encoder->host);
@@ -131,6 +170,12 @@ static void put_value(struct dc_text *line, struct call_view *view, uint8_t type
   case DC_STRING:
     put_string(line, view, value);
     return;
+  case DC_DEV:
+    put_device(line, (uint32_t)value);
+    return;
+  case DC_BLKOP:
+    put_block_operation(line, (uint8_t)value);
+    return;
   default:
     dc_text_signed(line, number_of(type, value));
   }
@@ -196,6 +241,25 @@ static void encode_file(struct dc_encoder *encoder, const struct dc_file *file) 
   dc_names_learn(&encoder->names, file, &path, name_path(encoder, &file->head, &path));
 }
 
+/** The lane of a span that the kernel did elsewhere; the trace names it when its process uses it first. */
+static uint32_t take_lane(struct dc_encoder *encoder, const struct dc_call *call) {
+  uint64_t from = encoder->epoch + call->start;
+  uint32_t lane = dc_lanes_take(&encoder->lanes, from / 1000, (from + call->duration) / 1000);
+  uint64_t mark = ((uint64_t)call->head.pid << 32 | lane) * 0x9e3779b97f4a7c15ull;
+  if (!dc_names_first(&encoder->names, mark))
+    return lane;
+  struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES);
+  if (!line)
+    return lane;
+  dc_text_literal(line, "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":");
+  put_lane(line, &call->head, lane);
+  dc_text_literal(line, ",\"args\":{\"name\":\"kernel ");
+  dc_text_unsigned(line, lane + 1);
+  dc_text_literal(line, "\"}}\n");
+  dc_sink_line_done(encoder->sink);
+  return lane;
+}
+
 /** The hash of the path that a call was given, which may be relative to a directory. */
 static uint64_t given_path(struct dc_encoder *encoder, const struct dc_record *record, uint64_t directory,
                            const char *bytes, size_t size) {
@@ -225,15 +289,22 @@ static void write_call(struct dc_encoder *encoder, struct call_view *view, const
   const struct dc_call *call = view->call;
   const struct dc_format *format = &encoder->formats[call->head.fn];
   bool with_arguments = !(call->head.flags & (DC_UNFINISHED | DC_BARE));
+  bool elsewhere = call->head.flags & DC_CAUSES;
+  uint32_t lane = elsewhere ? take_lane(encoder, call) : 0;
   size_t texts = (size_t)view->texts_used * DC_MAX_TEXT * DC_TEXT_ESCAPED;
   struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + format->room + texts);
   view->texts_used = 0;
   if (!line)
     return;
   dc_text_bytes(line, format->head, strlen(format->head));
-  put_ids(line, &call->head);
+  if (elsewhere)
+    put_lane(line, &call->head, lane);
+  else
+    put_ids(line, &call->head);
   put_times(line, encoder, call->start, call->duration);
   put_host(line, encoder);
+  if (elsewhere)
+    put_cause(line, &call->head);
   put_hash(line, ",\"fhash\":\"", 10, files->hash[0]);
   put_hash(line, ",\"fhash2\":\"", 11, files->hash[1]);
   if (format->result != DC_NOTHING && format->result != DC_STRING)

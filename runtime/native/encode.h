@@ -5,6 +5,7 @@
 #ifndef DATACRUMBS_ENCODE_H
 #define DATACRUMBS_ENCODE_H
 
+#include "lanes.h"
 #include "names.h"
 #include "sink.h"
 
@@ -25,6 +26,8 @@ enum dc_argument_type {
   DC_F64,
   DC_STRING,
   DC_ERRNO, /**< of results: a number that is also named where it is a negative errno */
+  DC_DEV,   /**< a device number, "8:1" */
+  DC_BLKOP, /**< flags of a block request: what it does */
 };
 
 #define DC_RESULT (-1) /**< in struct dc_format: the return value, and not an argument */
@@ -52,6 +55,7 @@ struct dc_encoder {
   uint64_t host;  /**< host hash */
   struct dc_sink *sink;
   struct dc_names names;
+  struct dc_lanes lanes;
   uint64_t captured;  /**< calls and regions that came out of the ring */
   uint64_t malformed; /**< records that make no sense: a bug of ours */
 };

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define BPF_RAW_TRACEPOINT_OPEN_COMMAND 17
 #define BPF_LINK_CREATE_COMMAND 28
 #define UPROBE_MULTI_RETURN 1
 
@@ -32,5 +33,22 @@ int dc_link_functions(int program, unsigned type, const char *path, const unsign
   attr.uprobe_multi.cnt = (__u32)count;
   attr.uprobe_multi.flags = returns ? UPROBE_MULTI_RETURN : 0;
   long link = syscall(SYS_bpf, BPF_LINK_CREATE_COMMAND, &attr, sizeof(attr));
+  return link < 0 ? -errno : (int)link;
+}
+
+/* The part for BPF_RAW_TRACEPOINT_OPEN; the cookie since 6.10 (kernel commit 68ca5d4eebb8). */
+struct tracepoint_open {
+  __aligned_u64 name;
+  __u32 prog_fd, unused;
+  __aligned_u64 cookie;
+};
+
+int dc_link_tracepoint(int program, const char *name, unsigned long long cookie) {
+  struct tracepoint_open attr;
+  memset(&attr, 0, sizeof(attr));
+  attr.name = (uintptr_t)name;
+  attr.prog_fd = (__u32)program;
+  attr.cookie = cookie;
+  long link = syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN_COMMAND, &attr, sizeof(attr));
   return link < 0 ? -errno : (int)link;
 }

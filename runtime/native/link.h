@@ -23,4 +23,7 @@
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns);
 
+/** Attaches `program` to a tracepoint. cookie: 0 for none (kernels before 6.10 know none). Returns as above. */
+int dc_link_tracepoint(int program, const char *name, unsigned long long cookie);
+
 #endif

@@ -61,6 +61,8 @@ static bool contains(const struct dc_encoder *encoder, const struct dc_record *o
 void dc_order_push(struct dc_order *order, const struct dc_record *record, size_t size) {
   uint64_t start, end;
   bool span = size >= sizeof(struct dc_call) && dc_record_span(record, &start, &end);
+  if (span && record->kind != DC_REGION && record->flags & DC_CAUSES)
+    span = false; /* on a lane of its own, not among its thread's spans */
   struct dc_order_thread *thread = span ? place_of(order, record->tid) : NULL;
   if (!thread) {
     dc_encode(order->encoder, record, size);

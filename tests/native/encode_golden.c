@@ -74,6 +74,18 @@ static void push_process(unsigned event, const char *comm, const char *command, 
   push(process, sizeof(*process) + size);
 }
 
+/** A block request that ended elsewhere, for thread 7. */
+static void push_request(uint8_t cause, uint64_t start, uint64_t duration, uint64_t device, uint64_t operation) {
+  struct dc_call call = {
+      .head = {.kind = DC_CALL, .flags = cause, .fn = 4, .tid = 7, .pid = 7},
+      .start = start,
+      .duration = duration,
+      .file = 12,
+      .args = {device, operation},
+  };
+  push(&call, sizeof(call));
+}
+
 static void push_region(const char *text, size_t size) {
   _Alignas(8) char room[512];
   struct dc_region *region = (struct dc_region *)room;
@@ -105,9 +117,14 @@ int main(int count, char **arguments) {
        .arguments = {",\"offset\":", ",\"whence\":"},
        .types = {DC_I64, DC_I32},
        .result = DC_ERRNO},
+      {.head = "{\"name\":\"block_rq\",\"cat\":\"block\",\"ph\":\"X\",\"pid\":",
+       .extra = "",
+       .arguments = {",\"dev\":", ",\"op\":"},
+       .types = {DC_DEV, DC_BLKOP},
+       .result = DC_ERRNO},
   };
   struct dc_encoder encoder = {
-      .formats = formats, .format_count = 4, .epoch = 1795344514000000000ull, .host = 0x0123456789abcdefull};
+      .formats = formats, .format_count = 5, .epoch = 1795344514000000000ull, .host = 0x0123456789abcdefull};
   encoder.sink = dc_sink_create(open(arguments[1], O_WRONLY | O_CREAT | O_TRUNC, 0644));
   if (!encoder.sink || !dc_names_init(&encoder.names, 100))
     return 1;
@@ -131,6 +148,9 @@ int main(int count, char **arguments) {
   struct dc_call unfinished = {
       .head = {.kind = DC_CALL, .flags = DC_UNFINISHED, .tid = 7, .pid = 7}, .start = 62000, .duration = 5};
   push(&unfinished, sizeof(unfinished));
+  push_request(DC_CAUSE_REQUEST, 63000, 5000, 7 << 20 | 3, 0x800 | 1);
+  push_request(DC_CAUSE_INODE, 64000, 6000, 259 << 20 | 1, 0);
+  push_request(DC_CAUSE_TRANSACTION, 68000, 4000, 0, 14);
   push_region(BYTES("epoch \"3\"\0step\0n3\0loss\0n1e-3\0note\0sa\tb\0fake\0n1}\0"));
   push_process(DC_PROCESS_EXEC, "b\x01", BYTES(""), 0);
   push_process(DC_PROCESS_END, "app", BYTES(""), 9);

@@ -102,7 +102,7 @@ def _read(host: Path, words: Sequence[str]) -> Spec:
 
 
 def _narrow(resolution: Resolution, level: str) -> Resolution:
-    probes = tuple(replace(p, capture=report.narrowed(p.capture, level)) for p in resolution.probes.probes)
+    probes = tuple(report.narrowed_probe(p, level) for p in resolution.probes.probes)
     return replace(resolution, probes=replace(resolution.probes, probes=probes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from datacrumbs.core.probes import Binary, Capture
+from datacrumbs.core.probes import Binary, Capture, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,27 @@ class Functions:
     """What to capture of functions, by their offsets."""
 
 
-Found = SystemCalls | Functions
+@dataclass(frozen=True, slots=True)
+class KernelProbe:
+    """A tracepoint, a pair of them, or a kernel function, as it will be probed."""
+
+    probe: Probe
+    names: tuple[str, ...]
+    """All that it goes by."""
+    problem: str = ""
+    """Why it must not be probed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelProbes:
+    """What an entry selects of the kernel."""
+
+    probes: tuple[KernelProbe, ...]
+    kernel: str
+    """The kernel that they were described by: btf.fingerprint."""
+    notes: tuple[str, ...] = ()
+
+
+Found = SystemCalls | Functions | KernelProbes
 Material = Mapping[int, Found]
 """What was found for each entry, by the entry's place in the spec."""

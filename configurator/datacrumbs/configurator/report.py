@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from datacrumbs.configurator.resolve import Resolution
-from datacrumbs.core.probes import RESULT, Capture, Function, Probe
+from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
+from datacrumbs.core.probes import RESULT, Capture, Function, Probe, Syscall
 from datacrumbs.core.text import printable
 from rich.table import Table
 from rich.text import Text
 
 _EXAMPLES: Final = 4
 _EXAMPLE_WIDTH: Final = 32
+_KERNEL: Final = {"syscall": -1, "tracepoint": -2, "kprobe": -3}
+_WORDS: Final = {-1: "system calls", -2: "kernel tracepoints", -3: "kernel functions"}
+"""What has no file, numbered where files have their places."""
 
 
 def table(resolution: Resolution) -> Table:
     """One line for each entry and file: how many functions, where, and what is captured."""
     groups: dict[tuple[str, str, int], list[Probe]] = defaultdict(list)
     for origin, probe in zip(resolution.origins, resolution.probes.probes, strict=True):
-        file = probe.target.file if isinstance(probe.target, Function) else -1
+        file = probe.target.file if isinstance(probe.target, Function) else _KERNEL[probe.kind]
         groups[origin, probe.category, file].append(probe)
     result = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("entry", "category", "functions", "where", "captured", "for example"):
@@ -37,8 +42,12 @@ def lines(resolution: Resolution) -> Iterator[str]:
         target = probe.target
         if isinstance(target, Function):
             place = f"{resolution.probes.files[target.file].path}+{target.offset:#x}"
-        else:
+        elif isinstance(target, Syscall):
             place = f"{target.name} ({target.number})"
+        elif isinstance(target, Tracepoint):
+            place = f"{target.event} … {target.end}" if target.end else target.event
+        else:
+            place = f"{target.module or 'kernel'}+{target.symbol}"
         yield "\t".join(printable(cell) for cell in (probe.name, probe.category, probe.kind, place))
 
 
@@ -55,7 +64,7 @@ def remarks(resolution: Resolution) -> Iterator[str]:
 
 
 def _where(resolution: Resolution, file: int) -> str:
-    return resolution.probes.files[file].path if file >= 0 else "system calls"
+    return resolution.probes.files[file].path if file >= 0 else _WORDS[file]
 
 
 def _captured(probes: list[Probe]) -> str:
@@ -84,3 +93,12 @@ def narrowed(capture: Capture, level: str) -> Capture:
         "pointer" if capture.returns == "string" else capture.returns,
         tuple(RESULT if factor == RESULT else numbers.index(factor) for factor in capture.size),
     )
+
+
+def narrowed_probe(probe: Probe, level: str) -> Probe:
+    """A probe whose capture is cut down to a level of `--capture`."""
+    target = probe.target
+    if isinstance(target, Tracepoint | KernelFunction):
+        keeps = target.holder if level == "paths" else None
+        target = replace(target, holder=keeps, fields=target.fields if level != "none" else ())
+    return replace(probe, target=target, capture=narrowed(probe.capture, level))

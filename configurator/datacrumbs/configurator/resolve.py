@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from datacrumbs.configurator import unsafe
-from datacrumbs.configurator.material import Code, Functions, Material, Name, SystemCalls
+from datacrumbs.configurator.material import Code, Functions, KernelProbes, Material, Name, SystemCalls
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core import syscalls
 from datacrumbs.core.errors import DataError
@@ -48,6 +48,7 @@ class _Selection:
     notes: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     taken: set[object] = field(default_factory=set)
+    kernel: str = ""
 
     def add(self, entry: Entry, probe: Probe, place: object) -> None:
         if place not in self.taken:
@@ -85,6 +86,8 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
         before = len(selection.taken), len(selection.excluded)
         if isinstance(found, SystemCalls):
             _system_calls(entry, found, selection)
+        elif isinstance(found, KernelProbes):
+            _kernel(entry, found, selection)
         else:
             _functions(entry, found, selection)
         selection.notes += [f"{entry.name}: {note}" for note in found.notes]
@@ -98,6 +101,7 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
             files=tuple(selection.files),
             mode=spec.mode,
             min_duration_ns=spec.min_duration_ns,
+            kernel=selection.kernel,
             excluded=tuple(selection.excluded),
         ),
         tuple(selection.origins),
@@ -166,6 +170,15 @@ def _functions(entry: Entry, found: Functions, selection: _Selection) -> None:
         )
         selection.add(entry, probe, (index, code.offset))
     selection.leave_out(entry, left)
+
+
+def _kernel(entry: Entry, found: KernelProbes, selection: _Selection) -> None:
+    """Tracepoints and kernel functions: their source has selected them already."""
+    selection.kernel = found.kernel
+    for item in found.probes:
+        if not item.problem:
+            selection.add(entry, item.probe, item.names[0])
+    selection.leave_out(entry, ((item.probe.name, item.problem) for item in found.probes if item.problem))
 
 
 def _fits(entry: Entry, name: Name) -> bool:

@@ -26,7 +26,8 @@ MAX_EXCLUDES: Final = 1_000
 TYPES: Final[MappingType[str, tuple[str, ...]]] = {
     "syscalls": ("kernel", "header", "ksym"),
     "uprobe": ("binary",),
-    "kprobe": ("ksym", "header"),
+    "kprobe": ("ksym", "header", "binary"),
+    "tracepoint": ("kernel",),
     "usdt": ("usdt",),
     "custom": ("custom",),
 }

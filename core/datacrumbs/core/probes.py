@@ -11,13 +11,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
+from datacrumbs.core import kernelprobes
 from datacrumbs.core.errors import DataError
+from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
+from datacrumbs.core.members import MAX_NAME as MAX_NAME
+from datacrumbs.core.members import Members
 
 FORMAT_VERSION: Final = 1
 MAX_PROBES: Final = 32_768
 MAX_FILES: Final = 1_024
-MAX_NAME: Final = 256
-"""Longest name of a function, category or argument, in characters."""
 MAX_ARGUMENTS: Final = 8
 """Values captured of one call; DC_MAX_ARGS in runtime/bpf/record.h."""
 MAX_TEXTS: Final = 2
@@ -25,11 +27,14 @@ MAX_TEXTS: Final = 2
 MAX_PATHS: Final = 2
 """Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
 
-Kind = Literal["syscall", "uprobe"]
+Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint"]
 Mode = Literal["trace"]
-ArgumentType = Literal["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "hex", "pointer", "f32", "f64", "string"]
+ArgumentType = Literal[
+    "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "hex", "pointer", "f32", "f64", "string", "dev", "blkop"
+]  # fmt: skip
 ARGUMENT_TYPES: Final = get_args(ArgumentType)
-"""`hex` shows flags as "0x…"; `pointer` an address likewise; `string` is the text that the argument points to."""
+"""`hex` shows flags as "0x…"; `pointer` an address likewise; `string` is the text that the argument points to.
+`dev`: a device's number as the kernel has it, shown as "8:1"; `blkop`: a block request's flags, shown as "read"."""
 ResultType = Literal["", "errno"] | ArgumentType
 """What a return value is: nothing worth showing, a number that may be a negative errno (as the kernel has it), …"""
 RESULT_TYPES: Final = ("", "errno", *ARGUMENT_TYPES)
@@ -39,7 +44,6 @@ MAX_INDEX: Final = 15
 """Highest place of an argument of a function; those of system calls end at 5."""
 
 _BUILD_ID = re.compile(r"[0-9a-f]{2,128}\Z")
-_WORD = re.compile(r"[a-z0-9_]{0,16}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,9 @@ class Function:
     symbol: str
 
 
+Target = Syscall | Function | Tracepoint | KernelFunction
+
+
 @dataclass(frozen=True, slots=True)
 class Binary:
     """A file with probed functions; `build_id` is the GNU build id in lower-case hex.
@@ -135,7 +142,7 @@ class Probe:
     name: str
     category: str
     kind: Kind
-    target: Syscall | Function
+    target: Target
     capture: Capture = Capture()
 
 
@@ -150,6 +157,8 @@ class ProbeSet:
     mode: Mode = "trace"
     min_duration_ns: int = 0
     """Calls shorter than this are counted but not written."""
+    kernel: str = ""
+    """The kernel that the offsets of fields are for (btf.fingerprint); "" where there are none."""
     excluded: tuple[str, ...] = field(default=())
     """What the configurator left out, one line of text each with the reason: the trace repeats them."""
 
@@ -163,7 +172,7 @@ class ProbeSet:
             "files": [{"path": f.path, "build_id": f.build_id} for f in self.files],
             "probes": [_probe_to_json(p) for p in self.probes],
             "excluded": list(self.excluded),
-        }
+        } | ({"kernel": self.kernel} if self.kernel else {})
 
     @staticmethod
     def from_json(value: object) -> ProbeSet:
@@ -172,7 +181,7 @@ class ProbeSet:
         Raises:
             DataError: with the place in the document (`probes[3].number`) and what is wrong there.
         """
-        top = _Members(value, "")
+        top = Members(value, "")
         version = top.integer("version", 0, 2**31)
         if version != FORMAT_VERSION:
             raise DataError(
@@ -189,6 +198,7 @@ class ProbeSet:
             files=files,
             mode=top.choice("mode", ("trace",)),  # type: ignore[arg-type]
             min_duration_ns=top.integer("min_duration_ns", 0, 2**62),
+            kernel=top.optional_text("kernel"),
             excluded=top.texts("excluded", MAX_PROBES, 4 * MAX_NAME),
         )
         top.finish()
@@ -199,8 +209,10 @@ def _probe_to_json(probe: Probe) -> dict[str, Any]:
     value: dict[str, Any] = {"name": probe.name, "category": probe.category, "kind": probe.kind}
     if isinstance(probe.target, Syscall):
         value |= {"syscall": probe.target.name, "number": probe.target.number}
-    else:
+    elif isinstance(probe.target, Function):
         value |= {"file": probe.target.file, "offset": probe.target.offset, "symbol": probe.target.symbol}
+    else:
+        value |= kernelprobes.to_json(probe.target)
     if probe.capture.arguments:
         value["arguments"] = [_argument_to_json(argument) for argument in probe.capture.arguments]
     if probe.capture.files:
@@ -235,10 +247,12 @@ def _fileref_to_json(ref: FileRef) -> dict[str, Any]:
     return value
 
 
-def _probe_from_json(item: _Members, files: int) -> Probe:
-    kind: Kind = item.choice("kind", ("syscall", "uprobe"))  # type: ignore[assignment]
-    target: Syscall | Function
-    if kind == "syscall":
+def _probe_from_json(item: Members, files: int) -> Probe:
+    kind: Kind = item.choice("kind", ("syscall", "uprobe", "kprobe", "tracepoint"))  # type: ignore[assignment]
+    target: Target
+    if kind in ("kprobe", "tracepoint"):
+        target = kernelprobes.from_json(kind, item)
+    elif kind == "syscall":
         target = Syscall(item.text("syscall"), item.integer("number", 0, 1023))
     else:
         target = Function(
@@ -259,7 +273,7 @@ def _probe_from_json(item: _Members, files: int) -> Probe:
     return probe
 
 
-def _argument_from_json(item: _Members) -> Argument:
+def _argument_from_json(item: Members) -> Argument:
     argument = Argument(
         item.text("name"),
         item.integer("index", 0, MAX_INDEX),
@@ -270,7 +284,7 @@ def _argument_from_json(item: _Members) -> Argument:
     return argument
 
 
-def _place_from_json(item: _Members) -> Place:
+def _place_from_json(item: Members) -> Place:
     place = Place(
         item.word("register"),
         item.integer("offset", -(2**31), 2**31 - 1),
@@ -281,7 +295,7 @@ def _place_from_json(item: _Members) -> Place:
     return place
 
 
-def _fileref_from_json(item: _Members) -> FileRef:
+def _fileref_from_json(item: Members) -> FileRef:
     ref = FileRef(
         item.integer("descriptor", -1, 5),
         item.integer("path", -1, 5),
@@ -294,7 +308,7 @@ def _fileref_from_json(item: _Members) -> FileRef:
     return ref
 
 
-def _file_from_json(item: _Members) -> Binary:
+def _file_from_json(item: Members) -> Binary:
     path, build_id = item.text("path", 4096), item.text("build_id")
     if not path.startswith("/") or "\0" in path:
         raise DataError(f"probes file: {item.at('path')} is not an absolute path", "make the file again")
@@ -303,79 +317,3 @@ def _file_from_json(item: _Members) -> Binary:
         raise DataError(f"probes file: {item.at('build_id')} is not a build id", "make the file again")
     item.finish()
     return Binary(path, build_id)
-
-
-class _Members:
-    """A JSON object that is taken apart member by member; `finish` refuses what nobody asked for."""
-
-    def __init__(self, value: object, place: str) -> None:
-        if not isinstance(value, dict):
-            raise DataError(f"probes file: {place or 'the top level'} is not an object", "make the file again")
-        self._members = dict(value)
-        self._place = place
-
-    def at(self, name: str) -> str:
-        return f"{self._place}.{name}" if self._place else name
-
-    def _wrong(self, name: str, wanted: str) -> DataError:
-        return DataError(f"probes file: {self.at(name)} is not {wanted}", "make the file again")
-
-    def integer(self, name: str, least: int, most: int) -> int:
-        value = self._members.pop(name, None)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self._wrong(name, f"a whole number from {least} to {most}")
-        return value
-
-    def text(self, name: str, most: int = MAX_NAME) -> str:
-        value = self._members.pop(name, None)
-        if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value:
-            raise self._wrong(name, f"a text of 1 to {most} characters")
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...], *, optional: bool = False) -> str:
-        value = self._members.pop(name, choices[0] if optional else None)
-        if not isinstance(value, str) or value not in choices:
-            raise self._wrong(name, "one of " + ", ".join(choices))
-        return value
-
-    def flag(self, name: str, *, optional: bool = False) -> bool:
-        value = self._members.pop(name, False if optional else None)
-        if not isinstance(value, bool):
-            raise self._wrong(name, "true or false")
-        return value
-
-    def items(self, name: str, most: int, *, optional: bool = False) -> list[_Members]:
-        value = self._members.pop(name, [] if optional else None)
-        if not isinstance(value, list) or len(value) > most:
-            raise self._wrong(name, f"a list of at most {most} entries")
-        return [_Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
-
-    def item(self, name: str) -> list[_Members]:
-        """The member as a list of one, or of none where it is missing."""
-        return [_Members(self._members.pop(name), self.at(name))] if name in self._members else []
-
-    def word(self, name: str, *, optional: bool = False) -> str:
-        value = self._members.pop(name, "" if optional else None)
-        if not isinstance(value, str) or not _WORD.match(value):
-            raise self._wrong(name, "a word of at most 16 small letters and digits")
-        return value
-
-    def integers(self, name: str, most: int, least: int) -> tuple[int, ...]:
-        value = self._members.pop(name, [])
-        if not isinstance(value, list) or len(value) > most:
-            raise self._wrong(name, f"a list of at most {most} whole numbers")
-        if not all(isinstance(item, int) and not isinstance(item, bool) and item >= least for item in value):
-            raise self._wrong(name, f"a list of whole numbers from {least}")
-        return tuple(value)
-
-    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
-        value = self._members.pop(name, None)
-        if not isinstance(value, list) or len(value) > most:
-            raise self._wrong(name, f"a list of at most {most} texts")
-        if not all(isinstance(item, str) and len(item) <= longest for item in value):
-            raise self._wrong(name, f"a list of texts of at most {longest} characters")
-        return tuple(value)
-
-    def finish(self) -> None:
-        for name in self._members:
-            raise DataError(f"probes file: {self.at(name)} is unknown", "make the file again with this version")

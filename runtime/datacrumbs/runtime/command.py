@@ -8,17 +8,20 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from datacrumbs.core import cli, config
 from datacrumbs.core.errors import DataCrumbsError, OutputError, RefusedError, UsageError
+from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.text import printable
 from datacrumbs.runtime import presence
 from datacrumbs.runtime.drain import Stats
-from datacrumbs.runtime.features import find_features, machine
+from datacrumbs.runtime.features import find_event_links, find_features, machine
 from datacrumbs.runtime.inspect import inspected
 from datacrumbs.runtime.plan import AttachPlan, Features, make_plan
+from datacrumbs.runtime.relocate import relocated
 from datacrumbs.runtime.run import Run, choose_run_id, choose_user, open_run
 from datacrumbs.runtime.trace_run import Outcome, trace_run
 
@@ -75,8 +78,11 @@ def _run(argv: Sequence[str]) -> int:
         raise RefusedError("only root may attach to a kernel", f"type 'sudo {PROG} …', or use the systemd unit")
     settings = config.load(options.config)
     run = open_run(probe_file, run_id, choose_user(options.user, os.environ), settings)
+    run = replace(run, sealed=replace(run.sealed, probes=relocated(run.sealed.probes)))
     with inspected(run.sealed.probes, run.user) as files:
         features = find_features(options.function_links) if run.sealed.probes.files else Features(None)
+        if any(isinstance(probe.target, Tracepoint) for probe in run.sealed.probes.probes):
+            features = replace(features, event_links=find_event_links())
         plan = make_plan(run.sealed.probes, features, files, machine())
         if options.dry_run:
             _print_plan(run, plan)
@@ -101,6 +107,11 @@ def _print_plan(run: Run, plan: AttachPlan) -> None:
         for i, offset in zip(group.ids, group.offsets, strict=True):
             place = f"{printable(group.path)}+{offset:#x}"
             print(f"{probes[i].category}\t{printable(probes[i].name)}\t{place}\tuprobe {plan.links}")
+    for i in plan.events:
+        target = probes[i].target
+        assert isinstance(target, Tracepoint)
+        place = f"{target.event} … {target.end}" if target.end else target.event
+        print(f"{probes[i].category}\t{printable(probes[i].name)}\t{printable(place)}\traw tracepoint")
     for item in plan.refused:
         print(f"refused\t{printable(item.name)}\t{printable(item.reason)}")
     print(f"{plan.attached} probes would be attached, {len(plan.refused)} are refused; nothing was done")
@@ -115,7 +126,8 @@ class _Screen:
         self._quiet = quiet
         self._live = not quiet and sys.stderr.isatty()
 
-    def ready(self, trace: Path) -> None:
+    def ready(self, trace: Path, plan: AttachPlan) -> None:
+        self._plan = plan
         for item in self._plan.refused[:10]:
             self._say(f"refused: {item.name}: {item.reason}")
         self._say(

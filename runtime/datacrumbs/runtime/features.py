@@ -9,7 +9,7 @@ from typing import Final
 
 from datacrumbs.core.errors import KernelError
 from datacrumbs.runtime._native import ffi, lib
-from datacrumbs.runtime.plan import Features, FunctionLinks
+from datacrumbs.runtime.plan import EventLinks, Features, FunctionLinks
 from datacrumbs.runtime.programs import Programs
 
 _EXITS: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_leave": lib.DC_UPROBE_MULTI}
@@ -32,6 +32,20 @@ def find_features(wanted: FunctionLinks | None) -> Features:
         if way == "perf" or _works(way):
             return Features(way)
     return Features(None if wanted else "perf")
+
+
+def find_event_links() -> EventLinks:
+    """How tracepoints can be attached here: tried on one that every kernel has."""
+    try:
+        programs = Programs({"events": {"dc_event": 0}}, {})
+    except KernelError:
+        return "fixed"
+    with programs:
+        link = lib.dc_link_tracepoint(lib.bpf_program__fd(programs.program("dc_event")), b"sched_process_exit", 1)
+        if link < 0:
+            return "fixed"
+        os.close(link)
+        return "cookie"
 
 
 def _works(way: FunctionLinks) -> bool:

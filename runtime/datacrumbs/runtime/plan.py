@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from datacrumbs.core.errors import KernelError
+from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.probes import Function, ProbeSet, Syscall
 
 FunctionLinks = Literal["session", "multi", "perf"]
 """How user functions are attached: uprobe sessions, pairs of uprobe_multi links, or one perf event for each end."""
+EventLinks = Literal["cookie", "fixed"]
+"""How tracepoints are attached: links with cookies (Linux 6.10), or programs of their own, one for each."""
 MAX_PERF_FUNCTIONS: Final = 64
 """Perf uprobes detach in about 0.1 s each, and the process cannot be killed meanwhile."""
 ENDBR_BYTES: Final = 4
@@ -23,6 +26,7 @@ class Features:
 
     function_links: FunctionLinks | None
     """The best way to attach user functions; None where there is none."""
+    event_links: EventLinks = "cookie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,14 @@ class AttachPlan:
     groups: tuple[FunctionGroup, ...]
     links: FunctionLinks | None
     refused: tuple[Refused, ...]
+    events: tuple[int, ...] = ()
+    """Ids of the probes on tracepoints."""
+    event_links: EventLinks = "cookie"
 
     @property
     def attached(self) -> int:
         """How many probes will be attached."""
-        return len(self.syscalls) + sum(len(group.ids) for group in self.groups)
+        return len(self.syscalls) + len(self.events) + sum(len(group.ids) for group in self.groups)
 
 
 def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], machine: str) -> AttachPlan:
@@ -101,12 +108,28 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
         syscalls=syscalls,
         groups=tuple(_groups(probes, usable, files)),
         links=features.function_links if usable else None,
+        events=tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Tracepoint)),
+        event_links=features.event_links,
         refused=tuple(Refused(probes.probes[i].name, reason) for i, reason in reasons.items() if reason),
     )
     if not plan.attached:
         reason = plan.refused[0].reason
         raise KernelError(f"none of the {len(functions)} probes can be attached: {reason}", "see the host YAML")
     return plan
+
+
+def without(plan: AttachPlan, refused: Sequence[Refused], probes: ProbeSet) -> AttachPlan:
+    """The plan after the kernel has refused some tracepoints of it.
+
+    Raises:
+        KernelError: nothing is left.
+    """
+    names = {item.name for item in refused}
+    events = tuple(i for i in plan.events if probes.probes[i].name not in names)
+    left = replace(plan, events=events, refused=(*plan.refused, *refused))
+    if not left.attached:
+        raise KernelError(f"none of the probes can be attached: {left.refused[0].reason}", "see the host YAML")
+    return left
 
 
 def _problem(target: Function, features: Features, file: Inspected, functions: int) -> str:

@@ -36,13 +36,14 @@ class Programs:
     """
 
     def __init__(self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]) -> None:
+        self._sizes = sizes
         self._objects: list[Any] = []
         self._maps: dict[str, int] = {}
         self._programs: dict[str, Any] = {}
         lib.dc_log_capture()
         try:
             for name, programs in wanted.items():
-                self._load(name, programs, sizes)
+                self._programs |= self._load(name, programs)
         except BaseException:
             self.close()
             raise
@@ -66,7 +67,11 @@ class Programs:
         """The descriptor of a map."""
         return self._maps[name]
 
-    def _load(self, name: str, wanted: Mapping[str, int], sizes: Mapping[str, int]) -> None:
+    def load_again(self, name: str, program: str, cookie: int) -> Any:
+        """Loads one more instance of a program, for kernels whose links carry no cookie: it has its own inside."""
+        return self._load(name, {program: 0}, cookie)[program]
+
+    def _load(self, name: str, wanted: Mapping[str, int], cookie: int = 0) -> dict[str, Any]:
         path = FOLDER / f"{name}.bpf.o"
         obj = lib.bpf_object__open_file(os.fsencode(path), ffi.NULL)
         if obj == ffi.NULL:
@@ -74,10 +79,13 @@ class Programs:
         self._objects.append(obj)
         for bpf_map in _each(lib.bpf_object__next_map, obj):
             map_name = ffi.string(lib.bpf_map__name(bpf_map)).decode()
-            if map_name in self._maps:
+            if map_name.endswith(".rodata"):
+                if cookie:
+                    _set_cookie(bpf_map, cookie)
+            elif map_name in self._maps:
                 lib.bpf_map__reuse_fd(bpf_map, self._maps[map_name])
-            elif map_name in sizes:
-                lib.bpf_map__set_max_entries(bpf_map, sizes[map_name])
+            elif map_name in self._sizes:
+                lib.bpf_map__set_max_entries(bpf_map, self._sizes[map_name])
         programs = {ffi.string(lib.bpf_program__name(p)).decode(): p for p in _each(lib.bpf_object__next_program, obj)}
         for program_name, program in programs.items():
             lib.bpf_program__set_autoload(program, program_name in wanted)
@@ -90,7 +98,15 @@ class Programs:
         self._maps |= {
             ffi.string(lib.bpf_map__name(m)).decode(): lib.bpf_map__fd(m) for m in _each(lib.bpf_object__next_map, obj)
         }
-        self._programs |= {name: program for name, program in programs.items() if name in wanted}
+        return {name: program for name, program in programs.items() if name in wanted}
+
+
+def _set_cookie(constants: Any, cookie: int) -> None:
+    """`fixed_cookie` is the only constant of the objects that have one."""
+    value = ffi.new("uint64_t *", cookie)
+    error = lib.bpf_map__set_initial_value(constants, value, 8)
+    if error:
+        raise InternalError(f"a program's constants are not as expected: {os.strerror(-error)}", "report it")
 
 
 def last_warning() -> str:
@@ -116,7 +132,7 @@ def ring(programs: Programs, mib: int) -> Iterator[int]:
             f"the kernel gives no ring buffer of {mib} MiB: {os.strerror(-descriptor)}", "set a smaller ring_mib"
         )
     try:
-        _update(programs.map("rings"), ffi.new("uint32_t *", SLOT), ffi.new("int *", descriptor))
+        update(programs.map("rings"), ffi.new("uint32_t *", SLOT), ffi.new("int *", descriptor))
         yield descriptor
     finally:
         os.close(descriptor)
@@ -144,7 +160,7 @@ def fill_specs(programs: Programs, probes: ProbeSet) -> None:
             spec.flags |= lib.DC_SPEC_EXTENDED
         if probe.target.number < lib.DC_MAX_CALLS:
             key = ffi.new("uint32_t *", SLOT * lib.DC_MAX_CALLS + probe.target.number)
-            _update(programs.map("specs"), key, spec)
+            update(programs.map("specs"), key, spec)
 
 
 def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
@@ -152,7 +168,7 @@ def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
     for index, probe in enumerate(probes.probes):
         if not isinstance(probe.target, Syscall):
             spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture))
-            _update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
+            update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
 
 
 class RunEntry:
@@ -174,12 +190,12 @@ class RunEntry:
     def activate(self) -> None:
         """From now on markers are heeded."""
         self._entry.ready = 1
-        _update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
+        update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
 
     def deactivate(self) -> None:
         """From now on nothing is sent."""
         self._entry.ready = 0
-        _update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
+        update(self._map, ffi.new("uint32_t *", SLOT), self._entry)
 
 
 def _pid_level(programs: Programs) -> int:
@@ -205,9 +221,9 @@ def lost_counts(programs: Programs) -> dict[int, int]:
     return counts
 
 
-def missed_returns(programs: Programs, functions: list[int]) -> dict[int, int]:
-    """Calls of user functions that were entered and not seen to return, by probe id."""
-    descriptor = programs.map("functions")
+def missed_returns(programs: Programs, functions: list[int], table: str = "functions") -> dict[int, int]:
+    """Calls that were entered and not seen to return, by probe id, from a table of counters."""
+    descriptor = programs.map(table)
     processors = lib.libbpf_num_possible_cpus()
     counts = ffi.new("struct dc_function_count[]", processors)
     missed = {}
@@ -219,7 +235,12 @@ def missed_returns(programs: Programs, functions: list[int]) -> dict[int, int]:
     return missed
 
 
-def _update(descriptor: int, key: Any, value: Any) -> None:
+def update(descriptor: int, key: Any, value: Any) -> None:
+    """Sets an entry of a table.
+
+    Raises:
+        KernelError: the kernel does not take it.
+    """
     error = lib.bpf_map_update_elem(descriptor, key, value, 0)
     if error:
         raise KernelError(f"the kernel does not take a table's entry: {os.strerror(-error)}", _NO_BPF)

@@ -15,7 +15,7 @@ from datacrumbs.core.errors import OutputError
 from datacrumbs.runtime import presence, records
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
-from datacrumbs.runtime.plan import AttachPlan
+from datacrumbs.runtime.plan import AttachPlan, without
 from datacrumbs.runtime.programs import (
     Programs,
     RunEntry,
@@ -25,7 +25,7 @@ from datacrumbs.runtime.programs import (
     missed_returns,
     ring,
 )
-from datacrumbs.runtime.providers import functions, syscalls
+from datacrumbs.runtime.providers import functions, syscalls, tracepoints
 from datacrumbs.runtime.run import Run, open_trace
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def trace_run(
-    run: Run, plan: AttachPlan, config: Config, ready: Callable[[Path], None], look: Callable[[Stats], None]
+    run: Run, plan: AttachPlan, config: Config, ready: Callable[[Path, AttachPlan], None], look: Callable[[Stats], None]
 ) -> Outcome:
     """Traces until a signal ends it.
 
@@ -53,7 +53,7 @@ def trace_run(
         run: whose and what.
         plan: what to attach.
         config: the machine's settings.
-        ready: called once when all is attached.
+        ready: called once when all is attached, with the trace and the plan as the kernel let it be.
         look: called twice a second with what was captured so far.
 
     Raises:
@@ -67,13 +67,15 @@ def trace_run(
         with ring(programs, config.ring_mib) as ring_descriptor, contextlib.ExitStack() as attachments:
             attachments.enter_context(syscalls.attached(programs))
             attachments.enter_context(functions.attached(programs, plan))
+            refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
+            plan = without(plan, refused, run.sealed.probes)
             path, descriptor = _new_trace(run, config)
             host = records.host_hash(run.host)
             with Drain(ring_descriptor, descriptor, run.sealed.probes, host, config.max_files, epoch_ns()) as drain:
                 drain.write(records.opening(run, plan))
                 drain.start()
                 with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
-                    ready(path)
+                    ready(path, plan)
                     reason = _wait(drain, look)
                 attachments.close()
                 drain.stop()
@@ -116,7 +118,10 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
     wanted = {syscalls.OBJECT: syscalls.PROGRAMS}
     if plan.links:
         wanted[functions.OBJECT] = FUNCTION_PROGRAMS[plan.links]
-    return Programs(wanted, dict.fromkeys(("functions", "function_specs"), len(run.sealed.probes.probes)))
+    if plan.events:
+        wanted[tracepoints.OBJECT] = tracepoints.wanted(run.sealed.probes, plan.event_links)
+    count = len(run.sealed.probes.probes)
+    return Programs(wanted, dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE), count))
 
 
 def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
@@ -140,6 +145,7 @@ def _lost(run: Run, programs: Programs) -> dict[str, int]:
 
 
 def _missed(plan: AttachPlan, programs: Programs) -> int:
-    if not plan.links:
-        return 0
-    return sum(missed_returns(programs, [i for group in plan.groups for i in group.ids]).values())
+    missed = missed_returns(programs, list(plan.events), tracepoints.TABLE) if plan.events else {}
+    if plan.links:
+        missed |= missed_returns(programs, [i for group in plan.groups for i in group.ids])
+    return sum(missed.values())

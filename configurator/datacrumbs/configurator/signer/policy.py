@@ -16,14 +16,15 @@ from typing import Any, Final, Literal
 
 from datacrumbs.core.errors import ConfigError, RefusedError
 from datacrumbs.core.files import open_regular, read_bounded
+from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.keys import secure_file, secure_folder
-from datacrumbs.core.probes import MAX_PROBES, Capture, Kind, ProbeSet, Syscall
+from datacrumbs.core.probes import MAX_PROBES, Capture, Function, Kind, Probe, ProbeSet, Syscall
 from datacrumbs.core.yamlfile import MAX_BYTES, Node, parse
 
 CaptureLevel = Literal["none", "integers", "paths"]
 LEVELS: Final = ("none", "integers", "paths")
 """What may be taken of a call's arguments, each with all before it: nothing, numbers, names of files."""
-KINDS: Final[tuple[Kind, ...]] = ("syscall", "uprobe")
+KINDS: Final[tuple[Kind, ...]] = ("syscall", "uprobe", "kprobe", "tracepoint")
 DAY: Final = 86_400
 
 _LIFETIME: Final = re.compile(r"([0-9]{1,6})\s*(h|d|w)\Z")
@@ -62,10 +63,15 @@ class Rule:
                 raise self._refusal(f"does not allow probes of kind {probe.kind}: {probe.name}")
             if isinstance(probe.target, Syscall):
                 self._check_name("the system call", probe.target.name, self.kernel)
-            else:
+            elif isinstance(probe.target, Function):
                 path = probes.files[probe.target.file].path
                 self._check_name("functions of", path, self.files, f": {probe.name}")
-            if _level(probe.capture) > LEVELS.index(self.capture):
+            elif isinstance(probe.target, Tracepoint):
+                for event in filter(None, (probe.target.event, probe.target.end)):
+                    self._check_name("the tracepoint", event, self.kernel)
+            else:
+                self._check_name("the kernel function", probe.target.symbol, self.kernel)
+            if _level(probe) > LEVELS.index(self.capture):
                 raise self._refusal(
                     f"allows to capture '{self.capture}', not the arguments of {probe.name}",
                     f"add --capture {self.capture}",
@@ -81,9 +87,11 @@ class Rule:
         )
 
 
-def _level(capture: Capture) -> int:
+def _level(probe: Probe) -> int:
+    capture: Capture = probe.capture
     texts = capture.returns == "string" or any(argument.type == "string" for argument in capture.arguments)
-    return 2 if capture.files or texts else 1 if capture.arguments else 0
+    files = capture.files or getattr(probe.target, "holder", None)
+    return 2 if files or texts else 1 if capture.arguments else 0
 
 
 @dataclass(frozen=True, slots=True)
