@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from datacrumbs.analysis import jobs
 from datacrumbs.analysis.commands.explain import ExplainCommand
 from datacrumbs.analysis.commands.report import ReportCommand
 from datacrumbs.analysis.commands.summary import SummaryCommand
@@ -42,7 +43,8 @@ def run(argv: Sequence[str]) -> int:
     """
     parser = cli.parser(
         "datacrumbs_analyze",
-        "Answers from DataCrumbs traces (and other DFTracer traces): where did the I/O time go?",
+        "Answers from DataCrumbs traces (and other DFTracer traces): where did the I/O time go?\n\n"
+        "In all verbs, --job ID stands for the traces of that job of a scheduler.",
         "\n".join(verb.example for verb in VERBS),
     )
     choices = parser.add_subparsers(metavar="VERB", required=True, title="verbs")
@@ -57,5 +59,5 @@ def run(argv: Sequence[str]) -> int:
         )
         verb.prepare_parser(chosen)
         chosen.set_defaults(run=verb.run)
-    args = parser.parse_args(argv)
+    args = parser.parse_args(jobs.expand(argv))
     return int(args.run(args))

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--user", metavar="NAME", help="whose processes to trace (default: who called sudo)")
     parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_PATH})")
     parser.add_argument("--dry-run", action="store_true", help="show what would be attached, and how, and end")
+    parser.add_argument("--features", action="store_true", help="show what this kernel can do, and end")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument(
         "--function-links",
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
+    if options.features:
+        return _print_features()
     probe_file = options.probe_file or os.environ.get("DATACRUMBS_PROBE_FILE")
     if not probe_file:
         raise UsageError("no probes file is given", f"see '{PROG} --help'")
@@ -96,6 +99,16 @@ def _run(argv: Sequence[str]) -> int:
             f" {os.strerror(outcome.stats.last_error)}",
             "make room, or set trace_dir to another file system",
         )
+    return 0
+
+
+def _print_features() -> int:
+    from datacrumbs.runtime.survey import survey
+
+    if os.geteuid() != 0:
+        raise RefusedError("only root may try what a kernel can do", f"type 'sudo {PROG} --features'")
+    for name, state in survey().items():
+        print(f"{name}: {state}")
     return 0
 
 

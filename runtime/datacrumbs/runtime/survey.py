@@ -1,0 +1,32 @@
+"""What this kernel can do, for people: what `datacrumbs_cluster_setup --check` shows of a node."""
+
+from __future__ import annotations
+
+from datacrumbs.runtime.features import find_event_links, find_features
+from datacrumbs.runtime.programs import Programs
+from datacrumbs.runtime.providers import syscalls
+
+_WORDS = {
+    "session": "sessions",
+    "multi": "uprobe_multi",
+    "perf": "at most 64",
+    "cookie": "yes",
+    "fixed": "yes, without cookies",
+}
+
+
+def survey() -> dict[str, str]:
+    """Tries each mechanism.
+
+    Returns:
+        By what it is for, whether and how it works.
+
+    Raises:
+        KernelError: not even system calls can be traced.
+    """
+    with Programs({syscalls.OBJECT: syscalls.PROGRAMS}, {}):
+        states = {"system calls": "yes"}
+    links = find_features(None).function_links
+    states["user functions"] = _WORDS.get(links or "", "no")
+    states["kernel tracepoints"] = _WORDS.get(find_event_links(), "no")
+    return states

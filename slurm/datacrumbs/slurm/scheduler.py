@@ -1,0 +1,34 @@
+"""What Slurm's component does for the others: `datacrumbs.core.schedulers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from datacrumbs.core.schedulers import JobPart, Scheduler
+from datacrumbs.core.setup import Record
+
+
+class Slurm:
+    """Slurm."""
+
+    def find_job(self, job: str) -> list[JobPart]:
+        """See `Scheduler`."""
+        from datacrumbs.slurm.jobs import find_job
+
+        return find_job(job)
+
+    def set_up(self, stage: str, prefix: Path, record: Record) -> list[str]:
+        """See `Scheduler`."""
+        from datacrumbs.slurm.setup import set_up
+
+        return set_up(stage, prefix, record)
+
+    def check(self, prefix: Path) -> dict[str, str]:
+        """See `Scheduler`."""
+        from datacrumbs.slurm.setup import check
+
+        return check(prefix)
+
+
+SLURM: Final[Scheduler] = Slurm()
