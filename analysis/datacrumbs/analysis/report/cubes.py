@@ -1,10 +1,11 @@
-"""What happened in each slice of time: three tables of sums that the browser adds up for any selection.
+"""What happened in each slice of time: four tables of sums that the browser adds up for any selection.
 
     report_cells     bin, proc, fn     calls, failed, time, got, put
     report_files_in  bin, file         calls, failed, time, got, put
     report_latency   bin, fn, bucket   calls
+    report_tree      bin, node         calls, own
 
-A call counts in the slice in which it begins; its time is spread over all slices that it lies in. All three have the
+A call counts in the slice in which it begins; its time is spread over all slices that it lies in. All four have the
 same slices, as many as fit the budgets: two neighbours become one until they do.
 """
 
@@ -30,11 +31,15 @@ _FILES_LIMIT_ORDER: Final = (150, 100, 60, 30)
 _PARTS: Final = """
     SELECT least(began // {width}, {last}) AS bin, proc, fn, file, 1 AS calls, failed::INTEGER AS failed, got, put,
         if(dur = 0 OR (began + dur) // {width} = began // {width}, ns,
-           ns * ((began // {width} + 1) * {width} - began) // dur) AS time
+           ns * ((began // {width} + 1) * {width} - began) // dur) AS time,
+        node,
+        if(dur = 0 OR (began + dur) // {width} = began // {width}, own,
+           own * ((began // {width} + 1) * {width} - began) // dur) AS own
     FROM report_calls
     UNION ALL
     SELECT least(bin, {last}), proc, fn, file, 0, 0, 0, 0,
-        ns * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur
+        ns * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur,
+        node, own * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur
     FROM (
         SELECT *, unnest(range(began // {width} + 1, (began + dur) // {width} + 1)) AS bin
         FROM report_calls WHERE dur > 0 AND (began + dur) // {width} > began // {width}
@@ -54,16 +59,17 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Cubes:
-    """The grid, and the three tables in the form that the browser reads."""
+    """The grid, and the tables in the form that the browser reads."""
 
     grid: Grid
     cells: dict[str, Any]
     files: dict[str, Any]
     latency: dict[str, Any]
+    tree: dict[str, Any]
 
 
 def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int) -> Cubes:
-    """Makes the three tables.
+    """Makes the tables.
 
     Args:
         database: where `report_calls` is.
@@ -95,10 +101,14 @@ def _make(database: duckdb.DuckDBPyConnection, width: int, bins: int) -> None:
             floor({BUCKETS_PER_OCTAVE} * log2(greatest(ns, 1)))::UTINYINT AS bucket, count(*) AS calls
         FROM report_calls GROUP BY ALL
     """)
+    database.execute(
+        f"CREATE OR REPLACE TABLE report_tree AS SELECT bin, node, sum(calls) AS calls, sum(own) AS own FROM ({parts})"
+        " GROUP BY ALL"
+    )
 
 
 def _largest(database: duckdb.DuckDBPyConnection) -> int:
-    tables = ("report_cells", "report_files_in", "report_latency")
+    tables = ("report_cells", "report_files_in", "report_latency", "report_tree")
     return max(int(database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables)
 
 
@@ -107,6 +117,7 @@ def _halve(database: duckdb.DuckDBPyConnection) -> None:
         ("report_cells", "proc, fn", _SUMS),
         ("report_files_in", "file", _SUMS),
         ("report_latency", "fn, bucket", "sum(calls) AS calls"),
+        ("report_tree", "node", "sum(calls) AS calls, sum(own) AS own"),
     ):
         database.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT bin // 2 AS bin, {keys}, {sums} FROM {table} GROUP BY ALL"
@@ -118,7 +129,12 @@ def _thin(database: duckdb.DuckDBPyConnection, budget: int) -> None:
 
     What is left out is at most a sliver: it is the shortest of more than `budget` rows.
     """
-    for table, order in (("report_cells", "time"), ("report_files_in", "time"), ("report_latency", "calls")):
+    for table, order in (
+        ("report_cells", "time"),
+        ("report_files_in", "time"),
+        ("report_latency", "calls"),
+        ("report_tree", "own"),
+    ):
         database.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} ORDER BY {order} DESC LIMIT {2 * budget}"
         )
@@ -134,10 +150,13 @@ def _read(database: duckdb.DuckDBPyConnection, codes: Codes) -> tuple[dict[str, 
     latency = database.execute(
         f"SELECT (bin * {functions} + fn) * 256 + bucket AS k, calls FROM report_latency ORDER BY k"
     ).fetchall()
+    nodes = max(1, len(codes.tree_parent))
+    tree = database.execute(f"SELECT bin * {nodes} + node AS k, calls, own FROM report_tree ORDER BY k").fetchall()
     return (
         _table(cells, ("calls", "failed", "time", "read", "written")),
         _table(files, ("calls", "failed", "time", "read", "written")) | {"files": FILES},
         _table(latency, ("calls",)) | {"per_octave": BUCKETS_PER_OCTAVE},
+        _table(tree, ("calls", "own")) | {"nodes": nodes},
     )
 
 

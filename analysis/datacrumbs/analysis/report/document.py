@@ -55,7 +55,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         asked: parts of the run of which every call should be shown.
     """
     database = traces.database
-    codes = number(database)
+    codes = number(traces)
     lifes = lives(database)
 
     def make(budget: Budget) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "cells": slices.cells,
             "file_cells": slices.files,
             "latency": slices.latency,
+            "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
             "timeline": lanes.fill(database, codes, layer_of, budget.lanes),
             "calls": calls,
         }  # fmt: skip
