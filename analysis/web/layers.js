@@ -1,46 +1,99 @@
-// Where the time went, layer below layer: each row's length is the time in its calls, cut into its functions.
+// Where the time went: every path through functions, from the job at the top to the innermost calls.
 function layersView() {
   const body = byId("layers-body");
-  const several = layersPresent.length > 1;
-  byId("layers-lead").textContent = several
-    ? "Each row is a layer; its length is the time in its calls, summed over threads. A layer's calls lie inside those of the layer above, so what a row is shorter is what the layer above spent itself or waited elsewhere."
-    : "This trace has one layer. Trace libraries or the kernel as well, and their time stands above and below it.";
-  const chart = el("div", { class: "icicle" });
-  const detail = el("p", { class: "icicle-detail muted", "aria-live": "polite" });
-  body.append(chart, detail);
   if (!functions.length) return void fill(body, empty("No call was traced. Was a process brought under tracing with ", el("code", {}, "datacrumbs_wrap"), "?"));
-
-  const tell = (fn, sums, whole) => {
-    const { calls, failed, time, read, written } = sums;
-    const parts = [`${count(calls[fn])} calls`, duration(time[fn]), `${percent(time[fn] / whole)} of its layer`, `${duration(time[fn] / Math.max(1, calls[fn]))} each on average`];
-    if (failed[fn]) parts.push(`${count(failed[fn])} failed`);
-    if (read[fn]) parts.push(`${size(read[fn])} read`);
-    if (written[fn]) parts.push(`${size(written[fn])} written`);
-    return `${functionName(fn)} (${visible(functions[fn].category)}): ${parts.join(", ")}.`;
-  };
-
-  view(byId("layers"), () => {
-    const sums = sumsOf(firstBin(), lastBin()).fn;
-    const rows = layersPresent.map((layer) => {
-      const members = functions.map((_, fn) => fn).filter((fn) => functions[fn].layer === layer && sums.time[fn] > 0).sort((a, b) => sums.time[b] - sums.time[a]);
-      return { layer, members, time: members.reduce((sum, fn) => sum + sums.time[fn], 0) };
-    });
-    const longest = Math.max(1, ...rows.map(({ time }) => time));
-    fill(chart, rows.map(({ layer, members, time }) => el("div", { class: "icicle-row" },
-      el("span", { class: "icicle-label" }, swatch(layerTone(layer)), layerNames[layer].name),
-      el("div", { class: "icicle-track" }, members.filter((fn) => sums.time[fn] / longest > 0.0015).map((fn) => {
-        const share = sums.time[fn] / longest, text = tell(fn, sums, time);
-        return el("button", {
-          type: "button", class: share < 0.04 ? "icicle-cell thin" : "icicle-cell", "aria-label": text,
-          vars: { share: String(share), tone: toneOf(fn), on: "var(--surface)" },
-          on: { focus: () => { detail.textContent = text; }, click: () => { detail.textContent = text; },
-            pointermove: (event) => tip(text, event.clientX, event.clientY), pointerleave: () => tip("") },
-        }, share < 0.04 ? "" : functionName(fn));
-      })),
-      el("span", { class: "num" }, duration(time)))));
-    detail.textContent = "Choose a function for its figures.";
-  });
-  if (byKind) body.append(tonesLegend());
+  byId("layers-lead").textContent = layersPresent.length > 1
+    ? "The job's time in traced calls, summed over threads. A block below another is a call inside it; what a block has no block below is its own time. Choose a block to look into it."
+    : "The job's time in traced calls, summed over threads. This trace has one layer: trace libraries or the kernel as well, and their time stands above and below it.";
+  const chart = el("div", { class: "icicle", role: "group", "aria-label": "Time by path, from the job to the innermost calls. Arrow keys go from block to block, Enter looks into one." });
+  const detail = el("div", { class: "icicle-detail", "aria-live": "polite" });
+  const ladder = el("div", { class: "ladder" });
+  body.append(tonesLegend(), chart, detail, ladder);
+  icicle(chart, detail);
+  if (layersPresent.length > 1) ownTimes(ladder);
   body.append(el("h3", {}, "Functions"));
   functionsTable(body);
+}
+
+function icicle(chart, detail) {
+  const { parent, fn } = report.tree;
+  const children = new Map();
+  parent.forEach((above, node) => children.set(above, [...(children.get(above) ?? []), node]));
+  const pathOf = (node) => (node < 0 ? [] : [...pathOf(parent[node]), node]);
+  let sums = null, into = -1, current = -1;
+
+  const timeOf = (node) => (node < 0 ? sums.total : sums.time[node]);
+  const nameOf = (node) => (node < 0 ? "job" : fn[node] < 0 ? "other paths" : functionName(fn[node]));
+  const layerText = (node) => (node >= 0 && functions[fn[node]] ? ` (${layerNames[functions[fn[node]].layer].name})` : "");
+  function tell(node) {
+    const parts = [`${duration(timeOf(node))}, ${percent(timeOf(node) / Math.max(1, sums.total))} of the job's time in calls`];
+    if (node >= 0) parts.push(`${duration(sums.own[node])} of it its own`, `${count(sums.calls[node])} calls, ${duration(sums.time[node] / Math.max(1, sums.calls[node]))} each`);
+    return parts.join("; ");
+  }
+  function show(node) {
+    fill(detail, el("p", {}, pathOf(node).length ? pathOf(node).flatMap((step, place) => [place ? el("span", { class: "muted" }, " › ") : "", el("code", {}, nameOf(step))]) : el("code", {}, "job")),
+      el("p", { class: "muted" }, `${tell(node)}.`));
+  }
+
+  function draw() {
+    const rows = [];
+    const put = (node, depth, from, width) => {
+      (rows[depth] ??= []).push({ node, from, width });
+      let left = from;
+      const inner = (children.get(node) ?? []).filter((child) => sums.time[child] > 0).sort((a, b) => sums.time[b] - sums.time[a]);
+      for (const child of inner) {
+        const share = (sums.time[child] / Math.max(1, timeOf(node))) * width;
+        if (share > 0.0012) put(child, depth + 1, left, share);
+        left += share;
+      }
+    };
+    const around = pathOf(into).slice(0, -1);
+    [-1, ...around].slice(0, into < 0 ? 0 : undefined).forEach((node, depth) => { rows[depth] = [{ node, from: 0, width: 1 }]; });
+    put(into, into < 0 ? 0 : around.length + 1, 0, 1);
+    chart.style.height = `${rows.length * 28 - 2}px`;
+    const cells = rows.flatMap((row, depth) => row.map(({ node, from, width }) => el("button", {
+      type: "button", class: width < 0.035 ? "icicle-cell thin" : "icicle-cell", tabIndex: -1, "aria-label": `${nameOf(node)}${layerText(node)}: ${tell(node)}`,
+      vars: { from: String(from), share: String(width), row: String(depth), tone: node < 0 ? "var(--job)" : toneOf(fn[node]) },
+      on: {
+        click: () => { into = node === into ? (node < 0 ? -1 : parent[node]) : node; current = node; draw(); focusOn(current); },
+        focus: () => { current = node; show(node); },
+        keydown: (event) => move(event, node, rows, depth),
+        pointermove: (event) => tip(`${nameOf(node)}${layerText(node)}\n${tell(node)}`, event.clientX, event.clientY), pointerleave: () => tip(""),
+      },
+    }, width < 0.035 ? "" : nameOf(node))));
+    cells.forEach((cell, index) => { cell.node = rows.flat()[index].node; });
+    fill(chart, cells);
+    (cells.find((cell) => cell.node === current) ?? cells[0]).tabIndex = 0;
+    show(cells.some((cell) => cell.node === current) ? current : into);
+  }
+  function focusOn(node) {
+    const cell = [...chart.children].find((candidate) => candidate.node === node);
+    if (!cell) return;
+    for (const other of chart.children) other.tabIndex = -1;
+    cell.tabIndex = 0;
+    cell.focus();
+  }
+  function move(event, node, rows, depth) {
+    const row = rows[depth], place = row.findIndex((cell) => cell.node === node);
+    const target = { ArrowLeft: () => row[place - 1]?.node, ArrowRight: () => row[place + 1]?.node, ArrowUp: () => (node < 0 ? undefined : parent[node]),
+      ArrowDown: () => rows[depth + 1]?.find((cell) => cell.from >= row[place].from - 1e-9)?.node }[event.key];
+    if (!target) return;
+    event.preventDefault();
+    const next = target();
+    if (next !== undefined) focusOn(next);
+  }
+  view(byId("layers"), () => { sums = treeOf(firstBin(), lastBin()); draw(); });
+}
+
+// What each layer took itself: without the calls inside its calls.
+function ownTimes(ladder) {
+  view(byId("layers"), () => {
+    const { own } = treeOf(firstBin(), lastBin());
+    const times = new Map(layersPresent.map((layer) => [layer, 0]));
+    report.tree.fn.forEach((fn, node) => { if (functions[fn]) times.set(functions[fn].layer, times.get(functions[fn].layer) + own[node]); });
+    const total = [...times.values()].reduce((a, b) => a + b, 0), most = Math.max(1, ...times.values());
+    fill(ladder, el("h3", {}, "Own time of each layer"), el("dl", { class: "ladder-rows" }, [...times].map(([layer, time]) => el("div", {},
+      el("dt", {}, swatch(layerTone(layer)), layerNames[layer].name), el("dd", {}, bar(time / most, layerTone(layer))),
+      el("dd", { class: "num" }, duration(time)), el("dd", { class: "num muted" }, percent(time / Math.max(1, total)))))));
+  });
 }

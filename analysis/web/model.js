@@ -39,6 +39,12 @@ const latencyCells = (() => {
   };
 })();
 
+const treeCells = (() => {
+  const { rows, nodes } = report.tree;
+  const key = unpackSorted(report.tree.key, rows);
+  return { rows, bin: key.map((value) => Math.floor(value / nodes)), node: key.map((value) => value % nodes), calls: unpack(report.tree.calls, rows), own: unpack(report.tree.own, rows) };
+})();
+
 // Where the rows of a bin begin: rows are in the order of their bins.
 function binStarts(table) {
   const starts = new Uint32Array(grid.bins + 1);
@@ -46,7 +52,7 @@ function binStarts(table) {
   for (let bin = 0; bin < grid.bins; bin++) starts[bin + 1] += starts[bin];
   return starts;
 }
-const cellStarts = binStarts(cells), fileStarts = binStarts(fileCells), latencyStarts = binStarts(latencyCells);
+const cellStarts = binStarts(cells), fileStarts = binStarts(fileCells), latencyStarts = binStarts(latencyCells), treeStarts = binStarts(treeCells);
 
 const zeros = (length) => Object.fromEntries(SUMS.map((name) => [name, new Float64Array(length)]));
 const add = (sums, index, table, row) => { for (const name of SUMS) sums[name][index] += table[name][row]; };
@@ -77,6 +83,22 @@ function latencyOf(first, last) {
   return found;
 }
 
+// Time by path: of each node, its calls, its own time, and that with all nodes inside it. Parents stand before children.
+function treeOf(first, last) {
+  const { parent } = report.tree;
+  const found = { calls: new Float64Array(parent.length), own: new Float64Array(parent.length), time: null, total: 0 };
+  for (let row = treeStarts[first]; row < treeStarts[last]; row++) {
+    found.calls[treeCells.node[row]] += treeCells.calls[row];
+    found.own[treeCells.node[row]] += treeCells.own[row];
+  }
+  found.time = found.own.slice();
+  for (let node = parent.length - 1; node >= 0; node--) {
+    if (parent[node] >= 0) found.time[parent[node]] += found.time[node];
+    else found.total += found.time[node];
+  }
+  return found;
+}
+
 const bucketNs = (bucket) => 2 ** (bucket / report.latency.per_octave);
 
 // The duration that a share of the calls did not exceed, from their buckets: right within half a bucket.
@@ -92,7 +114,8 @@ const layersPresent = [...new Set(functions.map(({ layer }) => layer))].sort((a,
 const byKind = layersPresent.length < 2;
 const layerTone = (layer) => `var(--layer-${Math.min(layer, 8)})`;
 const kindTone = (kind) => `var(--kind-${kinds[kind]})`;
-const toneOf = (fn) => (byKind ? kindTone(functions[fn].kind) : layerTone(functions[fn].layer));
+const toneOf = (fn) => (!functions[fn] ? "var(--layer-8)" : byKind ? kindTone(functions[fn].kind) : layerTone(functions[fn].layer));
+const layerPlace = new Map(layerNames.map(({ name }, layer) => [name, layer]));
 const functionName = (fn) => (functions[fn]?.name ? visible(functions[fn].name) : "other functions");
 const pathName = (file) => (file < report.paths.length ? visible(report.paths[file] || "a file without a name") : "");
 

@@ -280,8 +280,15 @@ def test_layers_stand_below_each_other(browser: Browser, layered: Path) -> None:
     with browser.page() as page:
         opened(page, layered)
         in_sight(page, "layers")
-        labels = page.run("probe.texts('.icicle-label')")
+        labels = page.run("probe.texts('.ladder dt')")
         assert labels == ["application", "libraries", "C library", "system calls"]
+        # Each path goes down through all four: the job, a call of the program's own, H5Dwrite, fwrite, write.
+        rows = page.run("probe.all('.icicle-cell').map((cell) => Number(cell.style.getPropertyValue('--row')))")
+        assert sorted(set(rows)) == [0, 1, 2, 3, 4]
+        page.run("probe.all('.icicle-cell')[0].focus()")
+        page.key("ArrowDown")
+        page.key("ArrowDown")
+        assert "H5Dwrite" in text(page, ".icicle-detail")
         in_sight(page, "timeline")
         assert page.run("document.getElementById('timeline-canvas').dataset.mode") == "single"
         assert painted(page, "#timeline-canvas") >= 5

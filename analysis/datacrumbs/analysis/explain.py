@@ -24,7 +24,7 @@ from datacrumbs.analysis.explanation import (
     Spread,
     TreeRow,
 )
-from datacrumbs.analysis.nest import nest
+from datacrumbs.analysis.nest import Nest, nest
 from datacrumbs.analysis.subtrees import Subtrees, choose
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError
@@ -33,7 +33,9 @@ _SHOWN: Final = 10
 """Slow calls that are listed unless the user says how many."""
 
 
-def explain(traces: Traces, function: str, *, file: str = "", process: str = "", slowest: int = 0) -> Explanation:
+def explain(
+    traces: Traces, function: str, *, file: str = "", process: str = "", slowest: int = 0, nested: Nest | None = None
+) -> Explanation:
     """Why calls of a function take the time that they take.
 
     Args:
@@ -42,6 +44,7 @@ def explain(traces: Traces, function: str, *, file: str = "", process: str = "",
         file: only calls about files whose path holds this text, or matches this pattern (with `*`).
         process: only calls of this process: a pid, or a text that its name or command line holds.
         slowest: how many calls count as slow; 0: one in a hundred.
+        nested: the calls' nesting, where it is known already.
 
     Raises:
         NoInputError: there is no such call.
@@ -49,7 +52,7 @@ def explain(traces: Traces, function: str, *, file: str = "", process: str = "",
     calls = traces.calls
     chosen = _chosen(traces, function, file, process)
     caused = elsewhere.find(calls)
-    trees = choose(calls, nest(calls, traces.layers), caused, traces.layers, chosen)
+    trees = choose(calls, nested or nest(calls, traces.layers), caused, traces.layers, chosen)
     times = calls.ns[trees.rows]
     spread = _spread(traces, function, trees, times)
     typical = (times >= spread.p25_ns) & (times <= spread.p50_ns)

@@ -6,8 +6,8 @@
     report_calls       began, dur, ns, own, node, fn, lane, proc, file, failed, got, put, ret
 
 `began` is microseconds since the report begins, `own` the nanoseconds that no call inside it accounts
-for, `node` its place in the tree of paths (paths.py), `got` and `put` bytes read and written. A process beyond the limit
-has the number of the last one, which stands for all the others; so has a function.
+for, `node` its place in the tree of paths (paths.py), `got` and `put` bytes read and written. A process beyond the
+limit has the number of the last one, which stands for all the others; so has a function.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final
 import duckdb
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.columns import NULL
+from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.report import paths
 from datacrumbs.analysis.trace import Traces
 
@@ -137,14 +138,14 @@ _SPAN: Final = f"""
 """
 
 
-def number(traces: Traces) -> Codes:
-    """Makes the tables above, once, from those that `summarise` leaves, and finds which call is inside which."""
+def number(traces: Traces, nested: Nest) -> Codes:
+    """Makes the tables above, once, from those that `summarise` leaves and from which call is inside which."""
     database, calls = traces.database, traces.calls
     first, last, total = database.execute(_SPAN).fetchall()[0]
     database.execute(_FUNCTIONS)
     database.execute(_THREADS)
     database.execute(_FILES)
-    tree, node, own = paths.find(traces)
+    tree, node, own = paths.find(traces, nested)
     paths_of = tuple(text for (text,) in database.execute("SELECT path FROM report_files ORDER BY code").fetchall())
     database.register("report_raw", {**calls.columns, "node": node, "own": own})
     database.execute(_CALLS, [first or 0, len(paths_of)])

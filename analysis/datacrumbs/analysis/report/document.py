@@ -13,8 +13,10 @@ from typing import Any, Final
 import duckdb
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.catalog import Process, ProcessKey
+from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.report import cubes, lanes, spans
 from datacrumbs.analysis.report.codes import Codes, number
+from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
 from datacrumbs.analysis.summary import FunctionRow, Summary
@@ -55,7 +57,9 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         asked: parts of the run of which every call should be shown.
     """
     database = traces.database
-    codes = number(traces)
+    nested = nest(traces.calls, traces.layers)
+    codes = number(traces, nested)
+    explained = explanations(traces, codes, nested, codes.start_us)
     lifes = lives(database)
 
     def make(budget: Budget) -> dict[str, Any]:
@@ -80,6 +84,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "file_cells": slices.files,
             "latency": slices.latency,
             "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
+            "explanations": explained,
             "timeline": lanes.fill(database, codes, layer_of, budget.lanes),
             "calls": calls,
         }  # fmt: skip

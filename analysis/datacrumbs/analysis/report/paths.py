@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 from datacrumbs.analysis.columns import Column
-from datacrumbs.analysis.nest import NO_PARENT, nest
+from datacrumbs.analysis.nest import NO_PARENT, Nest
 from datacrumbs.analysis.trace import Traces
 
 MOST: Final = 300
@@ -28,10 +28,9 @@ class Tree:
     function: tuple[int, ...]
 
 
-def find(traces: Traces) -> tuple[Tree, Column, Column]:
+def find(traces: Traces, found: Nest) -> tuple[Tree, Column, Column]:
     """The tree; and for each row of `traces.calls`, its node, and the nanoseconds that no call inside it explains."""
     calls = traces.calls
-    found = nest(calls, traces.layers)
     parents = np.where(found.node_parent == NO_PARENT, -1, found.node_parent.astype(np.int64))
     tree, place_of = _keep(parents.tolist(), found.node_function.tolist(), _times(found.node, found.exclusive, parents))
     node, own = np.zeros(len(calls), np.uint16), np.zeros(len(calls), np.int64)
