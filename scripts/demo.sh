@@ -113,6 +113,12 @@ traces=("$work"/traces/*.pfw.gz)
 [ -s "${traces[0]}" ] || { echo "demo: there is no trace in $work/traces" >&2; exit 1; }
 step datacrumbs_analyze summary "$(basename "${traces[0]}")"
 as_user "$bin/datacrumbs_analyze" summary "${traces[@]}"
+report=$work/traces/report.html
+step datacrumbs_analyze report "$(basename "${traces[0]}")" -o report.html
+as_user "$bin/datacrumbs_analyze" report "${traces[@]}" -o "$report" --title "demo"
+as_user "$bin/python" scripts/screenshot.py "$report" "$work/traces/report.png" || true
 finished=yes
-printf '\nThe trace is %s\nLook at it again with: %s summary %s\nor drop it into https://ui.perfetto.dev\n' \
-  "${traces[0]}" ".venv/bin/datacrumbs_analyze" "${traces[0]}"
+printf '\nThe trace is %s\nThe report is %s: open it in a browser' "${traces[0]}" "$report"
+[ ! -e "$work/traces/report.png" ] || printf ' (a picture of it: %s)' "$work/traces/report.png"
+printf '\nLook at the trace again with: %s summary %s\nor drop it into https://ui.perfetto.dev\n' \
+  ".venv/bin/datacrumbs_analyze" "${traces[0]}"

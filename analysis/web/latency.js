@@ -13,7 +13,7 @@ function latencyView() {
       const calls = buckets[fn].reduce((a, b) => a + b, 0), last = buckets[fn].findLastIndex((n) => n > 0);
       const exact = selection.whole && row.p50 !== undefined;
       return { fn, calls, buckets: buckets[fn], exact,
-        p50: exact ? row.p50 : quantile(buckets[fn], 0.5), p90: quantile(buckets[fn], 0.9), p99: exact ? row.p99 : quantile(buckets[fn], 0.99),
+        p50: exact ? row.p50 : quantile(buckets[fn], 0.5), p90: Math.min(quantile(buckets[fn], 0.9), exact ? row.p99 : Infinity), p99: exact ? row.p99 : quantile(buckets[fn], 0.99),
         longest: exact ? row.max : bucketNs(last + 1) };
     }).filter(({ calls }) => calls);
   };

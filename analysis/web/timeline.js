@@ -66,7 +66,7 @@ function timelineView() {
   });
   body.append(
     el("div", { class: "tools" }, el("span", { class: "group" }, button("+", "Zoom in", () => zoom(0.5)), button("−", "Zoom out", () => zoom(2)), button("←", "Earlier", () => pan(-0.5)), button("→", "Later", () => pan(0.5)), button("All", "Show the whole run", showAll)), tonesLegend()),
-    jumps.length ? el("div", { class: "tools" }, el("span", { class: "muted" }, "Every call is here for:"), el("span", { class: "chips" }, jumps)) : "",
+    jumps.length ? el("div", { class: "tools" }, el("span", { class: "muted small-text" }, "Every call is here for:"), el("span", { class: "chips" }, jumps)) : "",
     scroller, note);
   byId("timeline-lead").textContent = report.calls.threshold_ns
     ? `Drag to zoom in. Calls of ${duration(report.calls.threshold_ns)} and longer are drawn one by one everywhere, all calls inside the windows below; elsewhere a colour says which function filled most of a slice of ${duration(report.timeline.width_us * 1000)}, and how full it was.`
@@ -81,13 +81,14 @@ function timelineView() {
     }
     fill(labels, rows.map((row) => {
       const name = row.thread === undefined ? processName(row.process) : `thread ${report.lanes.tid[row.thread] ?? ""}`;
+      const cut = name.lastIndexOf(" ", name.indexOf(" @ ") < 0 ? undefined : name.indexOf(" @ ") - 1);
       const toggle = row.many ? el("button", { type: "button", "aria-expanded": String(open.has(row.process)), "aria-label": `Threads of ${processName(row.process)}`, on: { click: () => {
         if (!open.delete(row.process)) open.add(row.process);
         layOut();
         draw();
       } } }, open.has(row.process) ? "▾" : "▸") : null;
       row.height = row.lanes.length ? rowHeight : 22;
-      return el("div", { class: row.thread === undefined ? "tl-row" : "tl-row thread", vars: { height: `${row.height}px` }, title: name }, toggle, el("span", { class: "label" }, name));
+      return el("div", { class: row.thread === undefined ? "tl-row" : "tl-row thread", vars: { height: `${row.height}px` }, title: name }, toggle, el("span", { class: "label" }, name.slice(0, cut)), el("span", { class: "id" }, name.slice(cut + 1)));
     }));
     let y = AXIS;
     for (const row of rows) { row.y = y; y += row.height; }

@@ -110,6 +110,16 @@ def test_slices_of_files_add_up(made: Made) -> None:
         assert rows[made.document["paths"][file]].calls == number
 
 
+def test_calls_without_a_file_are_of_no_file(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        worker = trace.process(1, "w")
+        trace.call(worker, "sync", EPOCH_NS, 1000)
+        trace.call(worker, "read", EPOCH_NS + 2000, 1000, fhash=trace.file("/a"), ret=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        assert [row["file"] for row in made.document["files"]] == [0] and made.document["paths"] == ["/a"]
+        assert sums(made.document["file_cells"])["calls"] == 1
+
+
 def test_a_long_call_is_spread_over_the_slices_it_lies_in(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t.pfw") as trace:
         worker = trace.process(1, "w")

@@ -26,7 +26,6 @@ FILES: Final = 150
 """Files that have slices of their own."""
 BUCKETS_PER_OCTAVE: Final = 4
 """A duration's bucket: its limits are a factor of 2^(1/4) apart, so that a percentile is right within 9 %."""
-_FILES_LIMIT_ORDER: Final = (150, 100, 60, 30)
 
 _PARTS: Final = """
     SELECT least(began // {width}, {last}) AS bin, proc, fn, file, 1 AS calls, failed::INTEGER AS failed, got, put,
@@ -78,7 +77,7 @@ def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int) -> 
     """
     width = max(1, -(-(codes.span_us + 1) // FINEST))
     bins = -(-(codes.span_us + 1) // width)
-    _make(database, width, bins)
+    _make(database, width, bins, min(FILES, codes.other_file))
     while bins > COARSEST and _largest(database) > budget:
         _halve(database)
         bins, width = (bins + 1) // 2, 2 * width
@@ -86,13 +85,13 @@ def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int) -> 
     return Cubes(Grid(bins, width), *_read(database, codes))
 
 
-def _make(database: duckdb.DuckDBPyConnection, width: int, bins: int) -> None:
+def _make(database: duckdb.DuckDBPyConnection, width: int, bins: int, files: int) -> None:
     parts = _PARTS.format(width=width, last=bins - 1)
     database.execute(
         f"CREATE OR REPLACE TABLE report_cells AS SELECT bin, proc, fn, {_SUMS} FROM ({parts}) GROUP BY ALL"
     )
     database.execute(
-        f"CREATE OR REPLACE TABLE report_files_in AS SELECT bin, file, {_SUMS} FROM ({parts}) WHERE file < {FILES}"
+        f"CREATE OR REPLACE TABLE report_files_in AS SELECT bin, file, {_SUMS} FROM ({parts}) WHERE file < {files}"
         " GROUP BY ALL"
     )
     database.execute(f"""

@@ -78,7 +78,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
-            "files": _files(database),
+            "files": _files(database, codes),
             "paths": _paths(codes, budget.paths),
             "cells": slices.cells,
             "file_cells": slices.files,
@@ -158,11 +158,11 @@ def _since(codes: Codes, us: int | None) -> int | None:
     return None if us is None else us - codes.start_us
 
 
-def _files(database: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _files(database: duckdb.DuckDBPyConnection, codes: Codes) -> list[dict[str, Any]]:
     """The files with slices of their own: who used them."""
     rows = database.execute(
         "SELECT file, count(DISTINCT proc), min(began), max(began + dur) FROM report_calls"
-        f" WHERE file < {cubes.FILES} GROUP BY file ORDER BY file"
+        f" WHERE file < {min(cubes.FILES, codes.other_file)} GROUP BY file ORDER BY file"
     ).fetchall()
     return [{"file": int(file), "processes": procs, "begin": begin, "end": end} for file, procs, begin, end in rows]
 
