@@ -7,6 +7,8 @@ build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev 
 test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux libslurm-dev"
 # The browser in which the HTML report is looked at.
 test="$test chromium fonts-dejavu-core"
+# A program that writes through HDF5 and MPI-IO, and debugging information that is in a file of its own.
+test="$test libhdf5-openmpi-dev openmpi-bin libc6-dbg"
 
 case "${1:-build}" in
   build) wanted=$build ;;

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datacrumbs.core import elf, envelope, keys
+from datacrumbs.core import elf, envelope, keys, placement
 from datacrumbs.core.probes import Binary, Capture, Function, Probe, ProbeSet, Syscall
 from datacrumbs.core.syscalls import IO_CALLS, capture, trace_name
 from elftools.elf.elffile import ELFFile
@@ -65,8 +65,18 @@ def function_probes(
         tables = [t for t in (binary.get_section_by_name(".symtab"), binary.get_section_by_name(".dynsym")) if t]
         symbols = {s.name: s["st_value"] for t in tables for s in t.iter_symbols() if s["st_value"]}
     offsets = {name: image.offset_of(symbols[name]) for name in names}
+    starts = sorted(filter(None, (image.offset_of(address) for address in set(symbols.values()))))
+    with path.open("rb") as stream:
+        segments = placement.read_segments(stream.fileno(), image.code)
+        skips = placement.skips(segments, [o for o in offsets.values() if o], starts, os.uname().machine)
     return [
-        Probe(name, category, "uprobe", Function(file, offset or 0, name), of.get(name, Capture()))
+        Probe(
+            name,
+            category,
+            "uprobe",
+            Function(file, offset or 0, name, skips.get(offset or 0, 0)),
+            of.get(name, Capture()),
+        )
         for name, offset in offsets.items()
     ]
 

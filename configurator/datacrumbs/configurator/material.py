@@ -50,6 +50,8 @@ class Functions:
     notes: tuple[str, ...] = ()
     captures: Mapping[int, Capture] = field(default_factory=dict)
     """What to capture of functions, by their offsets."""
+    skips: Mapping[int, int] = field(default_factory=dict)
+    """Bytes from functions' entries to their probes, by their offsets; see core/placement.py."""
 
 
 @dataclass(frozen=True, slots=True)

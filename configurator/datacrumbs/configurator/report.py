@@ -42,6 +42,7 @@ def lines(resolution: Resolution) -> Iterator[str]:
         target = probe.target
         if isinstance(target, Function):
             place = f"{resolution.probes.files[target.file].path}+{target.offset:#x}"
+            place += f", probe at +{target.skip}" if target.skip else ""
         elif isinstance(target, Syscall):
             place = f"{target.name} ({target.number})"
         elif isinstance(target, Tracepoint):

@@ -165,7 +165,7 @@ def _functions(entry: Entry, found: Functions, selection: _Selection) -> None:
             shown[: 4 * MAX_NAME],
             entry.category,
             "uprobe",
-            Function(index, code.offset, chosen.symbol),
+            Function(index, code.offset, chosen.symbol, found.skips.get(code.offset, 0)),
             found.captures.get(code.offset, Capture()),
         )
         selection.add(entry, probe, (index, code.offset))

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from datacrumbs.core.errors import DataError, NoInputError
 from datacrumbs.core.files import open_regular
+from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import StringTableSection
 from elftools.elf.segments import NoteSegment
 
 MAX_FILE: Final = 4 << 30
@@ -25,6 +27,14 @@ _MACHINES: Final = {
     "s390x": "EM_S390",
     "riscv64": "EM_RISCV",
 }
+_RUNTIMES: Final = ("libstdc++.so", "libc++.so", "libc++abi.so")
+_PERSONALITIES: Final = (
+    b"__gxx_personality_v0\0",
+    b"__cxa_throw\0",
+    b"rust_eh_personality\0",
+    b"__gnat_personality_v0\0",
+)
+"""Names of a file that it throws, catches or cleans up: C++, Rust and Ada (Itanium C++ ABI, level II)."""
 _PF_X: Final = 1
 _CHUNK: Final = 1 << 20
 
@@ -108,6 +118,18 @@ def parse(stream: Any, name: str | Path) -> ELFFile:
             f"{name} has {segments} segments and {sections} sections", "name an ordinary program or library"
         )
     return elf
+
+
+def passes_exceptions(file: ELFFile) -> bool:
+    """Whether exceptions may pass through a file's functions: whether it throws, catches or cleans up."""
+    for section in file.iter_sections():
+        if isinstance(section, DynamicSection):
+            needed = [str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")]
+            if any(library.startswith(_RUNTIMES) for library in needed):
+                return True
+        if isinstance(section, StringTableSection) and any(name in section.data() for name in _PERSONALITIES):
+            return True
+    return False
 
 
 def malformed(name: str | Path, error: Exception) -> DataError:

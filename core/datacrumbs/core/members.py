@@ -28,8 +28,8 @@ class Members:
     def _wrong(self, name: str, wanted: str) -> DataError:
         return DataError(f"probes file: {self.at(name)} is not {wanted}", "make the file again")
 
-    def integer(self, name: str, least: int, most: int) -> int:
-        value = self._members.pop(name, None)
+    def integer(self, name: str, least: int, most: int, *, optional: bool = False) -> int:
+        value = self._members.pop(name, 0 if optional else None)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise self._wrong(name, f"a whole number from {least} to {most}")
         return value

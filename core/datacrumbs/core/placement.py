@@ -19,21 +19,49 @@ from __future__ import annotations
 import bisect
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 MAX_SKIP: Final = 48
 """Farthest place of a probe, in bytes from the entry."""
-_ARGUMENTS: Final = ("di", "si", "dx", "cx", "r8", "r9")
 _KEPT: Final = frozenset(
-    form
-    for name in (*_ARGUMENTS, "sp")
-    for form in (
-        (name, f"{name}d", f"{name}w", f"{name}b") if name[0] == "r" else (f"r{name}", f"e{name}", name, f"{name}l", f"{name[0]}l", f"{name[0]}h")
-    )
+    [
+        "rdi",
+        "edi",
+        "di",
+        "dil",
+        "rsi",
+        "esi",
+        "si",
+        "sil",
+        "rdx",
+        "edx",
+        "dx",
+        "dl",
+        "dh",
+        "rcx",
+        "ecx",
+        "cx",
+        "cl",
+        "ch",
+        "r8",
+        "r8d",
+        "r8w",
+        "r8b",
+        "r9",
+        "r9d",
+        "r9w",
+        "r9b",
+        "rsp",
+        "esp",
+        "sp",
+        "spl",
+    ]
 )
 """The argument registers and the stack pointer, by all the names of their parts."""
+_NEVER: Final = ("rep", "lock", "push", "pop", "enter", "leave", "sys", "xsave", "xrstor", "wr", "hlt", "ud")
+"""Beginnings of instructions that a probe never passes, whatever the disassembler says of them."""
 _FAR_JUMP: Final = re.compile(rb"\xe9|\x0f[\x80-\x8f]", re.DOTALL)
 _NEAR_JUMP: Final = re.compile(rb"[\xeb\x70-\x7f\xe0-\xe3]", re.DOTALL)
 _INDIRECT: Final = re.compile(rb"\xff[\x20-\x27\x60-\x67\xa0-\xa7\xe0-\xe7]", re.DOTALL)
@@ -62,7 +90,9 @@ def is_emulated(code: bytes) -> bool:
     )
 
 
-def skips(segments: Sequence[tuple[int, bytes]], entries: Sequence[int], starts: Sequence[int], machine: str) -> Mapping[int, int]:
+def skips(
+    segments: Iterable[tuple[int, bytes]], entries: Sequence[int], starts: Sequence[int], machine: str
+) -> Mapping[int, int]:
     """How many bytes after its entry each function's probe goes.
 
     Args:
@@ -139,7 +169,7 @@ def _is_harmless(instruction: Any) -> bool:
             return False
     if any(op.type == x86.X86_OP_MEM and op.access & capstone.CS_AC_WRITE for op in instruction.operands):
         return False
-    if instruction.mnemonic.startswith(("rep", "lock", "push", "pop", "enter", "leave", "syscall", "sysenter", "xsave", "wr")):
+    if instruction.mnemonic.startswith(_NEVER):
         return False
     _, written = instruction.regs_access()
     return not any(instruction.reg_name(register) in _KEPT for register in written)
@@ -160,7 +190,8 @@ def _targets(code: bytes, start: int, places: set[int]) -> Mapping[int, list[int
         near = code[low : place - start + _REACH]
         for match in _NEAR_JUMP.finditer(near):
             at = match.end()
-            if at < len(near) and start + low + at + 1 + int.from_bytes(near[at : at + 1], "little", signed=True) == place:
+            distance = int.from_bytes(near[at : at + 1], "little", signed=True)
+            if at < len(near) and start + low + at + 1 + distance == place:
                 found.setdefault(place, []).append(start + low + match.start())
     return found
 

@@ -40,6 +40,8 @@ ResultType = Literal["", "errno"] | ArgumentType
 RESULT_TYPES: Final = ("", "errno", *ARGUMENT_TYPES)
 RESULT: Final = -1
 """Stands for the return value in `Capture.size`."""
+MAX_SKIP: Final = 64
+"""Farthest place of a function's probe, in bytes from its entry."""
 MAX_INDEX: Final = 15
 """Highest place of an argument of a function; those of system calls end at 5."""
 
@@ -119,6 +121,8 @@ class Function:
     file: int
     offset: int
     symbol: str
+    skip: int = 0
+    """Bytes from its entry to its probe; see placement.py."""
 
 
 Target = Syscall | Function | Tracepoint | KernelFunction
@@ -211,6 +215,8 @@ def _probe_to_json(probe: Probe) -> dict[str, Any]:
         value |= {"syscall": probe.target.name, "number": probe.target.number}
     elif isinstance(probe.target, Function):
         value |= {"file": probe.target.file, "offset": probe.target.offset, "symbol": probe.target.symbol}
+        if probe.target.skip:
+            value["skip"] = probe.target.skip
     else:
         value |= kernelprobes.to_json(probe.target)
     if probe.capture.arguments:
@@ -256,7 +262,10 @@ def _probe_from_json(item: Members, files: int) -> Probe:
         target = Syscall(item.text("syscall"), item.integer("number", 0, 1023))
     else:
         target = Function(
-            item.integer("file", 0, files - 1), item.integer("offset", 0, 2**62), item.text("symbol", 4 * MAX_NAME)
+            item.integer("file", 0, files - 1),
+            item.integer("offset", 0, 2**62),
+            item.text("symbol", 4 * MAX_NAME),
+            item.integer("skip", 0, MAX_SKIP, optional=True),
         )
     capture = Capture(
         arguments=tuple(_argument_from_json(a) for a in item.items("arguments", MAX_ARGUMENTS, optional=True)),

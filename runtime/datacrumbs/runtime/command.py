@@ -15,6 +15,7 @@ from typing import Final
 from datacrumbs.core import cli, config
 from datacrumbs.core.errors import DataCrumbsError, OutputError, RefusedError, UsageError
 from datacrumbs.core.kernelprobes import Tracepoint
+from datacrumbs.core.probes import Function
 from datacrumbs.core.text import printable
 from datacrumbs.runtime import presence
 from datacrumbs.runtime.drain import Stats
@@ -118,7 +119,9 @@ def _print_plan(run: Run, plan: AttachPlan) -> None:
         print(f"{probes[i].category}\t{printable(probes[i].name)}\tsystem call\ttracepoint")
     for group in plan.groups:
         for i, offset in zip(group.ids, group.offsets, strict=True):
-            place = f"{printable(group.path)}+{offset:#x}"
+            target = probes[i].target
+            skip = target.skip if isinstance(target, Function) else 0
+            place = f"{printable(group.path)}+{offset - skip:#x}" + (f", probe at +{skip}" if skip else "")
             print(f"{probes[i].category}\t{printable(probes[i].name)}\t{place}\tuprobe {plan.links}")
     for i in plan.events:
         target = probes[i].target

@@ -12,18 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from datacrumbs.core import elf
-from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import StringTableSection, SymbolTableSection
+from elftools.elf.sections import SymbolTableSection
 
-_RUNTIMES: Final = ("libstdc++.so", "libc++.so", "libc++abi.so")
-_PERSONALITIES: Final = (
-    b"__gxx_personality_v0\0",
-    b"__cxa_throw\0",
-    b"rust_eh_personality\0",
-    b"__gnat_personality_v0\0",
-)
-"""Names of a file that it throws, catches or cleans up: C++, Rust and Ada (Itanium C++ ABI, level II)."""
 _MAX_FUNCTION: Final = 1 << 20
 """Bytes; a longer function is not decoded."""
 
@@ -49,7 +40,7 @@ def find_exits(
     with os.fdopen(os.dup(descriptor), "rb") as stream:
         file = elf.parse(stream, name)
         try:
-            if not _takes_part(file):
+            if not elf.passes_exceptions(file):
                 return None
             sizes = _sizes(file, image)
         except Exception as error:
@@ -57,17 +48,6 @@ def find_exits(
         machine = file["e_machine"]
     code = {offset: os.pread(descriptor, min(sizes.get(offset, 0), _MAX_FUNCTION), offset) for offset in offsets}
     return {offset: exits for offset, part in code.items() if (exits := tuple(_exits(part, offset, machine)))}
-
-
-def _takes_part(file: ELFFile) -> bool:
-    for section in file.iter_sections():
-        if isinstance(section, DynamicSection):
-            needed = [str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")]
-            if any(library.startswith(_RUNTIMES) for library in needed):
-                return True
-        if isinstance(section, StringTableSection) and any(name in section.data() for name in _PERSONALITIES):
-            return True
-    return False
 
 
 def _sizes(file: ELFFile, image: elf.Image) -> dict[int, int]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from datacrumbs.core.errors import DataCrumbsError
 from datacrumbs.core.files import require_regular
 from datacrumbs.core.probes import Binary, Function, ProbeSet
 from datacrumbs.core.users import User, open_as
-from datacrumbs.runtime.plan import ENDBR_BYTES, Inspected
-
-_ENDBR: Final = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
+from datacrumbs.runtime.plan import Inspected
 
 
 def opener(path: str, flags: int = os.O_RDONLY, follow: bool = True) -> Callable[[], int]:
@@ -56,5 +53,4 @@ def _inspect(stack: contextlib.ExitStack, binary: Binary, offsets: Sequence[int]
     outside = [offset for offset in offsets if not image.holds_code(offset)]
     if outside:
         return Inspected(-1, f"{binary.path} has no code at offset {outside[0]:#x}")
-    ends = frozenset(offset for offset in offsets if os.pread(descriptor, ENDBR_BYTES, offset) in _ENDBR)
-    return Inspected(descriptor, endbr_offsets=ends, exits=find_exits(descriptor, binary.path, image, offsets))
+    return Inspected(descriptor, exits=find_exits(descriptor, binary.path, image, offsets))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from datacrumbs.core.errors import KernelError
@@ -16,8 +16,6 @@ EventLinks = Literal["cookie", "fixed"]
 """How tracepoints are attached: links with cookies (Linux 6.10), or programs of their own, one for each."""
 MAX_PERF_FUNCTIONS: Final = 64
 """Perf uprobes detach in about 0.1 s each, and the process cannot be killed meanwhile."""
-ENDBR_BYTES: Final = 4
-"""Size of `endbr64`/`endbr32`. The kernel single-steps it at a probe, and emulates the `push` that follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,6 @@ class Inspected:
     """An open descriptor of the very file that was inspected; -1 where it cannot be used."""
     problem: str = ""
     """Why it cannot be used."""
-    endbr_offsets: frozenset[int] = field(default=frozenset())
-    """The probed offsets at which the first instruction is an `endbr`."""
     exits: Mapping[int, tuple[int, ...]] | None = None
     """Where C++ exceptions may pass through the file's functions: for each probed offset its function's exits."""
 
@@ -149,11 +145,11 @@ def _problem(target: Function, features: Features, file: Inspected, functions: i
 def _groups(probes: ProbeSet, usable: Mapping[int, Function], files: Sequence[Inspected]) -> list[FunctionGroup]:
     groups = []
     for index, binary in enumerate(probes.files):
-        targets = {i: target.offset for i, target in usable.items() if target.file == index}
+        targets = {i: target for i, target in usable.items() if target.file == index}
         if not targets:
             continue
         file = files[index]
-        offsets = tuple(offset + (ENDBR_BYTES if offset in file.endbr_offsets else 0) for offset in targets.values())
-        exits = tuple((end, i) for i, offset in targets.items() for end in (file.exits or {}).get(offset, ()))
+        offsets = tuple(target.offset + target.skip for target in targets.values())
+        exits = tuple((end, i) for i, target in targets.items() for end in (file.exits or {}).get(target.offset, ()))
         groups.append(FunctionGroup(binary.path, file.descriptor, offsets, tuple(targets), exits))
     return groups

@@ -46,7 +46,12 @@ CAPTURES = st.builds(
 )
 CALLS = st.builds(Probe, TEXT, TEXT, st.just("syscall"), st.builds(Syscall, TEXT, st.integers(0, 1023)), CAPTURES)
 FUNCTIONS = st.builds(
-    Probe, TEXT, TEXT, st.just("uprobe"), st.builds(Function, st.just(0), st.integers(0, 2**62), TEXT), CAPTURES
+    Probe,
+    TEXT,
+    TEXT,
+    st.just("uprobe"),
+    st.builds(Function, st.just(0), st.integers(0, 2**62), TEXT, st.integers(0, 64)),
+    CAPTURES,
 )
 SETS = st.builds(
     ProbeSet,

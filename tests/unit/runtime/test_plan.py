@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from datacrumbs.core.errors import KernelError
 from datacrumbs.core.probes import Binary, Function, Probe, ProbeSet, Syscall
@@ -28,9 +30,11 @@ def test_functions_of_a_file_are_attached_together() -> None:
     assert plan.attached == 4
 
 
-def test_a_function_that_starts_with_endbr_is_probed_behind_it() -> None:
-    """The kernel single-steps endbr64 at a probe, six times dearer than what follows."""
-    plan = make_plan(probe_set(2), SESSION, [Inspected(5, endbr_offsets=frozenset({0x1010}))], "x86_64")
+def test_a_probe_sits_where_the_probes_file_says() -> None:
+    """The probe of a function whose first instructions are dear to stop at is a few bytes behind its entry."""
+    probes = probe_set(1)
+    moved = replace(probes.probes[1], target=Function(0, 0x1010, "f1", skip=4))
+    plan = make_plan(replace(probes, probes=(*probes.probes, moved)), SESSION, [Inspected(5)], "x86_64")
     assert plan.groups[0].offsets == (0x1000, 0x1014)
 
 

@@ -110,7 +110,7 @@ def compare(probes: ProbeSet) -> None:
         if image.build_id != binary.build_id:
             raise DataError(f"{binary.path} is another file than when its functions were looked up", _AGAIN)
         for function in offsets[index]:
-            if not image.holds_code(function.offset):
+            if not (image.holds_code(function.offset) and image.holds_code(function.offset + function.skip)):
                 raise DataError(f"{binary.path} has no code at {function.offset:#x} ({function.symbol})", _AGAIN)
 
 

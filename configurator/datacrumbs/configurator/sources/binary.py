@@ -6,6 +6,7 @@ pyelftools finds the tables; their entries are unpacked in bulk, because a large
 from __future__ import annotations
 
 import functools
+import os
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from datacrumbs.configurator.arguments.choose import choose
 from datacrumbs.configurator.material import Code, Functions, Name
 from datacrumbs.configurator.sources import library
 from datacrumbs.configurator.spec import Entry
-from datacrumbs.core import elf
+from datacrumbs.core import elf, placement
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.files import open_regular
 from datacrumbs.core.probes import MAX_NAME, Binary
@@ -31,7 +32,6 @@ _FUNCTION, _INDIRECT = 2, 10
 """STT_FUNC and STT_GNU_IFUNC, the low half of `info`."""
 _LOCAL: Final = 0
 _UNDEFINED: Final = 0
-_UNWINDERS: Final = frozenset({b"__gxx_personality_v0", b"_Unwind_Resume", b"__cxa_throw"})
 
 
 class _Symbol(NamedTuple):
@@ -48,7 +48,12 @@ def find(entry: Entry) -> Functions:
     found, image = read(path), _image(path)
     addresses = {code.offset: image.address_of(code.offset) or 0 for code in found.functions}
     captures, notes = choose(entry, found.binary, found.functions, addresses)
-    return replace(found, captures=captures, notes=(*found.notes, *notes))
+    wanted = [c.offset for c in found.functions if any(entry.selects(name.symbol, name.shown) for name in c.names)]
+    with open_regular(path) as descriptor:
+        segments = placement.read_segments(descriptor, image.code)
+        starts = [code.offset for code in found.functions]
+        skips = placement.skips(segments, wanted, starts, os.uname().machine)
+    return replace(found, captures=captures, skips=skips, notes=(*found.notes, *notes))
 
 
 @functools.lru_cache(maxsize=16)
@@ -74,6 +79,7 @@ def read(path: str) -> Functions:
             view = elf.parse(stream, path)
             try:
                 tables = list(_tables(view, stream, elf.stat_size(fd)))
+                unwinds = elf.passes_exceptions(view)
             except Exception as error:
                 raise elf.malformed(path, error) from error
         if not tables:
@@ -88,7 +94,7 @@ def read(path: str) -> Functions:
     return Functions(
         Binary(path, image.build_id),
         tuple(_code(offset, places[offset], shown) for offset in sorted(places)),
-        unwinds=any(needed in strings for _, strings, _ in tables for needed in _UNWINDERS),
+        unwinds=unwinds,
     )
 
 
