@@ -20,8 +20,7 @@ int main(int count, char **arguments) {
   hid_t file = H5Fcreate(arguments[1], H5F_ACC_TRUNC, H5P_DEFAULT, access);
   hsize_t part = VALUES, whole = part * (hsize_t)size, start = part * (hsize_t)rank;
   hid_t in_file = H5Screate_simple(1, &whole, NULL), in_memory = H5Screate_simple(1, &part, NULL);
-  hid_t field =
-      H5Dcreate2(file, "field", H5T_NATIVE_DOUBLE, in_file, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t field = H5Dcreate2(file, "field", H5T_NATIVE_DOUBLE, in_file, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &start, NULL, &part, NULL);
   double *values = calloc(VALUES, sizeof(*values));
   for (int i = 0; i < atoi(arguments[2]); i++)
