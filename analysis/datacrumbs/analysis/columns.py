@@ -187,7 +187,7 @@ class Collector:
             columns[name] = column
             for parser in self.parsers:  # else all columns would be in memory twice
                 lib.dc_column_free(ffi.cast("void **", ffi.addressof(parser.native.calls, name)))
-        functions = tuple(Function(*word.split("\n", 1)) for word in words["function"])
+        functions = tuple(Function(*word.split(_BETWEEN, 1)) for word in words["function"])
         threads = tuple(_thread(word) for word in words["thread"])
         return Calls(**columns, functions=functions, threads=threads, files=words["file"], keys=words["key"])
 
@@ -215,7 +215,10 @@ def _merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, 
     maps: dict[str, list[Column]] = {}
     for name, member in _DICTIONARIES.items():
         known: dict[str, int] = {"": 0} if name in ("file", "key") else {}
-        lists = [*(_words(getattr(parser.native, member)) for parser in parsers), odd.texts[name]]
+        lists = [_words(getattr(parser.native, member)) for parser in parsers]
+        if name == "function":
+            lists = [[word.replace("\n", _BETWEEN, 1) for word in one] for one in lists]
+        lists.append(odd.texts[name])
         maps[name] = [
             np.fromiter((known.setdefault(word, len(known)) for word in one), np.uint32, len(one)) for one in lists
         ]
@@ -227,6 +230,15 @@ def _words(dictionary: Any) -> list[str]:
     text = ffi.buffer(dictionary.bytes, dictionary.size)[:].decode("latin-1")
     ends = _view(dictionary.ends, dictionary.count, np.uint64).tolist()
     return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+_BETWEEN: Final = "\ud800"
+"""Between a function's name and its category: half a surrogate, which no text that was read can hold."""
+
+
+def function_word(function: Function) -> str:
+    """A function as the dictionary of all has it."""
+    return function.name + _BETWEEN + function.category
 
 
 def thread_word(thread: Thread) -> str:

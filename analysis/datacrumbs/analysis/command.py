@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from datacrumbs.analysis import jobs
+from datacrumbs.analysis.commands.compare import CompareCommand
 from datacrumbs.analysis.commands.explain import ExplainCommand
+from datacrumbs.analysis.commands.export import ExportCommand
 from datacrumbs.analysis.commands.report import ReportCommand
+from datacrumbs.analysis.commands.sql import SqlCommand
 from datacrumbs.analysis.commands.summary import SummaryCommand
 from datacrumbs.core import cli
 
@@ -27,7 +30,14 @@ class Verb(Protocol):
         """Does it and returns the exit code."""
 
 
-VERBS: Final[tuple[Verb, ...]] = (SummaryCommand(), ExplainCommand(), ReportCommand())
+VERBS: Final[tuple[Verb, ...]] = (
+    SummaryCommand(),
+    ExplainCommand(),
+    CompareCommand(),
+    ReportCommand(),
+    ExportCommand(),
+    SqlCommand(),
+)
 
 
 def main() -> int:

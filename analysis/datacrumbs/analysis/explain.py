@@ -50,13 +50,13 @@ def explain(
         NoInputError: there is no such call.
     """
     calls = traces.calls
-    chosen = _chosen(traces, function, file, process)
+    chosen = chosen_calls(traces, function, file, process)
     caused = elsewhere.find(calls)
     trees = choose(calls, nested or nest(calls, traces.layers), caused, traces.layers, chosen)
     times = calls.ns[trees.rows]
     spread = _spread(traces, function, trees, times)
     typical = (times >= spread.p25_ns) & (times <= spread.p50_ns)
-    slow = _slowest(times, slowest or max(1, len(times) // 100))
+    slow = slowest_of(times, slowest or max(1, len(times) // 100))
     shares = _shares(traces, trees, typical, slow, spread.total_ns)
     by_layer = _by_layer(shares, spread.total_ns)
     inner = trees.inner > 0
@@ -74,15 +74,24 @@ def explain(
     )  # fmt: skip
 
 
-def _chosen(traces: Traces, function: str, file: str, process: str) -> Column:
+def chosen_calls(traces: Traces, function: str, file: str, process: str) -> Column:
+    """A truth value for each call: whether it is of a function (empty: of any), a file and a process.
+
+    Raises:
+        NoInputError: there is no such call.
+    """
     calls = traces.calls
+    if not len(calls):
+        raise NoInputError("the trace holds no calls", "see what its summary says about it")
     names = [one.name for one in calls.functions]
-    wanted = np.array([name == function for name in names] + [False])
+    wanted = np.array([not function or name == function for name in names] + [False])
     if not wanted.any():
         near = difflib.get_close_matches(function, names, 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "datacrumbs_analyze summary lists its functions"
         raise NoInputError(f"the trace holds no call of '{function}'", hint)
     chosen = wanted[calls.function]
+    if not function:  # what the kernel did elsewhere shows in the calls of those for whom it did it
+        chosen &= calls.key == 0
     if file:
         chosen &= _matching(paths(traces), file)[calls.file]
     if process:
@@ -133,7 +142,8 @@ def _spread(traces: Traces, function: str, trees: Subtrees, times: Column) -> Sp
 _MOVERS: Final = ("read", "write")
 
 
-def _slowest(times: Column, count: int) -> Column:
+def slowest_of(times: Column, count: int) -> Column:
+    """A truth value for each call: whether it is among the slowest `count`."""
     count = min(count, len(times))
     members = np.zeros(len(times), bool)
     members[np.argpartition(times, len(times) - count)[len(times) - count :]] = True
@@ -246,7 +256,7 @@ def _afterwards(traces: Traces, caused: Caused | None, rows: Column) -> tuple[Af
 
 def _listed(traces: Traces, trees: Subtrees, times: Column, count: int) -> tuple[SlowCall, ...]:
     calls = traces.calls
-    members = np.flatnonzero(_slowest(times, count))
+    members = np.flatnonzero(slowest_of(times, count))
     members = members[np.argsort(-times[members], kind="stable")]
     hosts = dict(traces.database.execute("SELECT id, host FROM threads").fetchall())
     known = paths(traces)

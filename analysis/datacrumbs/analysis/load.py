@@ -22,7 +22,7 @@ from typing import Final
 import duckdb
 import numpy as np
 from datacrumbs.analysis import members, schema
-from datacrumbs.analysis.columns import Calls, Collector, Parser, Rows, Thread, thread_word
+from datacrumbs.analysis.columns import Calls, Collector, Function, Parser, Rows, Thread, function_word, thread_word
 from datacrumbs.analysis.lines import MAX_LINE, LineBuffer
 from datacrumbs.analysis.members import Damage, MemberEnd, Span
 from datacrumbs.analysis.progress import Progress
@@ -96,7 +96,7 @@ def _odd(database: duckdb.DuckDBPyConnection) -> Rows:
     return Rows(
         {name: np.asarray(column) for name, column in numbers.items()},
         {
-            "function": [f"{name}\n{category}" for name, category, *_ in texts],
+            "function": [function_word(Function(name, category)) for name, category, *_ in texts],
             "thread": [thread_word(Thread(host, pid, tid)) for _, _, host, pid, tid, _, _ in texts],
             "file": [row[5] for row in texts],
             "key": [row[6] for row in texts],

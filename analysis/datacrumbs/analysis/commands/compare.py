@@ -1,0 +1,79 @@
+"""datacrumbs_analyze compare."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from datacrumbs.analysis.commands.arguments import add_json, number
+from datacrumbs.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from datacrumbs.analysis.comparison import Comparison
+
+
+class CompareCommand:
+    """What changed between two traces, or between the typical and the slow calls of a function.
+
+    A and B are traces, or folders of them. With --function, its calls are compared with each other, call by call;
+    without, all calls by what they took in all. With --function and A alone, the slow calls are compared with the
+    typical ones.
+    docs/comparing.md defines every figure.
+    """
+
+    name = "compare"
+    example = "datacrumbs_analyze compare /scratch/traces/4711 /scratch/traces/4712"
+
+    def prepare_parser(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the verb's own arguments."""
+        parser.add_argument("a", metavar="A", help="a trace (.pfw.gz, .pfw), or a folder of them")
+        parser.add_argument("b", metavar="B", nargs="?", help="another one")
+        add_json(parser)
+        parser.add_argument("--function", default="", metavar="NAME", help="only calls of this function")
+        parser.add_argument("--file", default="", metavar="PATH", help="only calls on files whose path holds this")
+        parser.add_argument("--process", default="", metavar="PID", help="only calls of this pid or program")
+        parser.add_argument(
+            "--slowest", type=number("--slowest", "calls"), default=0, metavar="N",
+            help="with A alone: how many calls count as slow (default: one in a hundred)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--top", type=number("--top", "rows"), default=20, metavar="N", help="rows; 0: all (default: 20, JSON: all)"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Does it and returns the exit code."""
+        from datacrumbs.analysis.reporters import as_json, comparison_tables
+
+        answer = _two_traces(args) if args.b else _one_trace(args)
+        if args.json:
+            as_json.write_plain(answer, sys.stdout)
+        else:
+            comparison_tables.write(answer, sys.stdout, top=args.top)
+        return 0
+
+
+def _two_traces(args: argparse.Namespace) -> Comparison:
+    from datacrumbs.analysis.compare import compare, profile
+    from datacrumbs.analysis.trace import open_traces
+
+    if args.slowest:
+        raise UsageError("--slowest is about one trace", "leave it out, or give A alone")
+    profiles = []
+    for name in (args.a, args.b):
+        with open_traces([name]) as traces:
+            profiles.append(profile(traces, name, args.function, file=args.file, process=args.process))
+    return compare(profiles[0], profiles[1], args.function)
+
+
+def _one_trace(args: argparse.Namespace) -> Comparison:
+    from datacrumbs.analysis.compare import compare, slow_and_typical
+    from datacrumbs.analysis.trace import open_traces
+
+    if not args.function:
+        raise UsageError("one trace alone compares calls of a function", "give --function NAME, or a second trace")
+    with open_traces([args.a]) as traces:
+        groups = slow_and_typical(
+            traces, args.function, slowest=args.slowest, file=args.file, process=args.process
+        )  # fmt: skip
+    return compare(groups[0], groups[1], args.function, by_duration=True)

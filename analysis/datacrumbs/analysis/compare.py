@@ -1,0 +1,187 @@
+"""Compares two traces, or the typical and the slow calls of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from datacrumbs.analysis import caused as elsewhere
+from datacrumbs.analysis import chance
+from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.comparison import Change, Comparison, Side
+from datacrumbs.analysis.explain import chosen_calls, slowest_of
+from datacrumbs.analysis.nest import nest
+from datacrumbs.analysis.reporters.units import count, duration
+from datacrumbs.analysis.subtrees import Subtrees, choose
+from datacrumbs.analysis.trace import Traces
+
+Key = tuple[str, str, str, bool]
+"""Layer, category, function, and whether the kernel did it elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A group of calls, function by function: calls and exclusive time, in all and in each slice of its time."""
+
+    side: Side
+    rows: Mapping[Key, tuple[int, int]]
+    slices: Mapping[Key, Column]
+    """Exclusive time in each slice, divided by the outermost calls of the slice where `per_call`."""
+
+
+def profile(traces: Traces, name: str, function: str = "", *, file: str = "", process: str = "") -> Profile:
+    """All calls of opened traces, or those of one function, for a comparison with other traces.
+
+    Raises:
+        NoInputError: there is no such call.
+    """
+    trees = _trees(traces, function, file, process)
+    return _profile(traces, trees, name, np.ones(len(trees.rows), bool), per_call=bool(function))
+
+
+def slow_and_typical(
+    traces: Traces, function: str, *, slowest: int = 0, file: str = "", process: str = ""
+) -> tuple[Profile, Profile]:
+    """The typical and the slow calls of a function, as `explain` tells them apart."""
+    trees = _trees(traces, function, file, process)
+    times = traces.calls.ns[trees.rows]
+    at = [int((len(times) - 1) * part) for part in (0.25, 0.5)]
+    low, high = np.partition(times, at)[at]
+    typical = (times >= low) & (times <= high)
+    slow = slowest_of(times, slowest or max(1, len(times) // 100))
+    return (
+        _profile(traces, trees, "typical calls", typical, per_call=True),
+        _profile(traces, trees, "slow calls", slow, per_call=True),
+    )
+
+
+def _trees(traces: Traces, function: str, file: str, process: str) -> Subtrees:
+    calls = traces.calls
+    chosen = chosen_calls(traces, function, file, process)
+    return choose(calls, nest(calls, traces.layers), elsewhere.find(calls), traces.layers, chosen)
+
+
+def _profile(traces: Traces, trees: Subtrees, name: str, members: Column, *, per_call: bool) -> Profile:
+    calls, tree = traces.calls, trees.tree
+    rows = trees.rows[members]
+    begins = calls.ts[rows]
+    first = int(begins.min()) if len(begins) else 0
+    width = (int(begins.max()) - first) // chance.SLICES + 1 if len(begins) else 1
+    slice_of = np.zeros(len(trees.rows), np.int64)
+    slice_of[members] = (begins - first) // width
+    weights = np.bincount(slice_of[members], minlength=chance.SLICES)
+    used = np.flatnonzero(weights)
+    inside = members[trees.owner]
+    place = trees.place[inside].astype(np.int64)
+    key = place * chance.SLICES + slice_of[trees.owner[inside]]
+    times = np.bincount(key, weights=trees.exclusive[inside], minlength=tree.size * chance.SLICES)
+    times = times.reshape(tree.size, chance.SLICES)
+    numbers = np.bincount(place, minlength=tree.size)
+    totals: dict[Key, tuple[int, int]] = {}
+    slices: dict[Key, Column] = {}
+    for at in range(tree.size):
+        if not numbers[at]:
+            continue
+        one = calls.functions[tree.function[at]]
+        row = (traces.layers[tree.function[at]], one.category, one.name, tree.caused[at])
+        before = totals.get(row, (0, 0))
+        totals[row] = before[0] + int(numbers[at]), before[1] + round(times[at].sum())
+        slices[row] = slices.get(row, 0) + times[at][used] / (weights[used] if per_call else 1)
+    total = int(calls.ns[rows].sum())
+    side = Side(name, len(rows), total, round(total / max(1, len(rows))), len(used))
+    return Profile(side, totals, slices)
+
+
+def compare(a: Profile, b: Profile, function: str = "", *, by_duration: bool = False) -> Comparison:
+    """What changed from a to b.
+
+    Args:
+        a: the one group.
+        b: the other.
+        function: the function whose calls they are; empty: all calls, compared by their totals.
+        by_duration: the groups were chosen by their duration, so nothing can be said about chance.
+    """
+    dealt = None if by_duration else chance.deals(a.side.slices, b.side.slices)
+    keys = sorted(a.rows.keys() | b.rows.keys())
+    values = [None if dealt is None else _p(a, b, key, dealt) for key in keys]
+    delta = (b.side.mean_ns - a.side.mean_ns) if function else sum(_delta(a, b, key, 1, 1) for key in keys)
+    changes = [
+        _change(a, b, key, p, function) for key, p in zip(keys, chance.holm(values), strict=True)
+    ]  # the contributions need the sum of all
+    whole = sum(row.delta_ns for row in changes)
+    changes = [_with_contribution(row, whole) for row in changes]
+    changes.sort(key=lambda row: (-abs(row.delta_ns), row.function))
+    return Comparison(
+        a.side, b.side, function, delta, _sentences(a, b, function, delta, changes, by_duration), tuple(changes)
+    )
+
+
+def _delta(a: Profile, b: Profile, key: Key, of_a: int, of_b: int) -> int:
+    return round(b.rows.get(key, (0, 0))[1] / of_b - a.rows.get(key, (0, 0))[1] / of_a)
+
+
+def _p(a: Profile, b: Profile, key: Key, dealt: Column) -> float:
+    one = a.slices.get(key, np.zeros(a.side.slices))
+    other = b.slices.get(key, np.zeros(b.side.slices))
+    return chance.p_value(one, other, dealt)
+
+
+def _change(a: Profile, b: Profile, key: Key, p: float | None, function: str) -> Change:
+    of_a, of_b = (max(1, a.side.calls), max(1, b.side.calls)) if function else (1, 1)
+    a_calls, a_ns = a.rows.get(key, (0, 0))
+    b_calls, b_ns = b.rows.get(key, (0, 0))
+    a_mean, b_mean = a_ns / max(1, a_calls), b_ns / max(1, b_calls)
+    delta = _delta(a, b, key, of_a, of_b)
+    more = round((b_calls / of_b - a_calls / of_a) * (a_mean if a_calls else b_mean))
+    return Change(
+        *key, a_calls / of_a, b_calls / of_b, round(a_ns / of_a), round(b_ns / of_b), delta, 0.0, more, delta - more,
+        round(a_mean), round(b_mean), p,
+    )  # fmt: skip
+
+
+def _with_contribution(row: Change, whole: int) -> Change:
+    values = {name: getattr(row, name) for name in Change.__slots__}
+    return Change(**values | {"contribution": row.delta_ns / whole if whole else 0.0})
+
+
+def _sentences(
+    a: Profile, b: Profile, function: str, delta: int, changes: list[Change], by_duration: bool
+) -> tuple[str, ...]:
+    what = f"a call of {function} takes" if function else "all calls take"
+    before, after = (a.side.mean_ns, b.side.mean_ns) if function else (a.side.total_ns, b.side.total_ns)
+    more = "longer" if delta >= 0 else "shorter"
+    head = f"In {b.side.name} {what} {duration(abs(delta))} {more} than in {a.side.name}: {duration(after)} instead of "
+    head += duration(before)
+    if not changes or not delta:
+        return (f"{a.side.name} and {b.side.name} take the same time: {duration(before)}.",)
+    top = max(changes, key=lambda row: row.delta_ns * (1 if delta > 0 else -1))
+    times = f"{_number(top.b_calls)} instead of {_number(top.a_calls)} calls{' per call' if function else ''}"
+    if top.a_calls == top.b_calls:
+        times = f"{_number(top.b_calls)} {'per call' if function else 'calls'}"
+    where = f"{top.function} (layer: {top.layer}{', elsewhere' if top.caused else ''})"
+    lines = [f"{head}; {100 * top.contribution:.0f} % of that is {where}: {times}, {_means(top)}."]
+    if by_duration:
+        lines.append("The groups were chosen by their duration, so how likely chance made them differ is no question.")
+    elif top.p is None:
+        least = min(a.side.slices, b.side.slices)
+        lines.append(f"Whether chance made it cannot be told: there are calls in {least} slices of time, too few.")
+    else:
+        verdict = "hardly chance" if top.p < 0.01 else "perhaps chance" if top.p < 0.1 else "may well be chance"
+        lines.append(
+            f"That is {verdict}: p = {top.p:.2g} over {a.side.slices} and {b.side.slices} slices of time,"
+            " corrected for the number of rows; it speaks of these two runs, not of others."
+        )
+    return tuple(lines)
+
+
+def _number(calls: float) -> str:
+    return count(round(calls)) if calls == round(calls) or calls >= 100 else f"{calls:.2f}"
+
+
+def _means(row: Change) -> str:
+    if not row.a_calls:
+        return f"{duration(row.b_mean_ns)} each"
+    if not row.b_calls:
+        return f"{duration(row.a_mean_ns)} each before"
+    return f"{duration(row.b_mean_ns)} instead of {duration(row.a_mean_ns)} each"

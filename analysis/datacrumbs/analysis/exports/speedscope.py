@@ -1,0 +1,74 @@
+"""A flame graph for speedscope (https://www.speedscope.app): exclusive time by path of calls, for each process.
+
+The form is speedscope's own, "sampled": a stack for each node of the tree of paths, weighted with its nanoseconds
+(https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from datacrumbs.analysis.nest import NO_PARENT, Nest, nest
+from datacrumbs.analysis.trace import Traces
+
+SCHEMA: Final = "https://www.speedscope.app/file-format-schema.json"
+_MOST: Final = 200
+"""Processes with a profile of their own: those with the most time."""
+
+
+def speedscope(traces: Traces, path: Path) -> None:
+    """Writes all processes together first, then those with the most time one by one."""
+    calls = traces.calls
+    swept = nest(calls, traces.layers)
+    stacks = _stacks(swept)
+    process_of = np.array(
+        [row[0] for row in traces.database.execute("SELECT process FROM threads ORDER BY id").fetchall()] or [0]
+    )
+    process = process_of[calls.thread[swept.order]] if len(calls) else np.empty(0, np.int64)
+    width = max(1, len(stacks))
+    sums = np.bincount(process * width + swept.node, weights=swept.exclusive, minlength=width)
+    table = np.rint(sums[: len(sums) // width * width].reshape(-1, width)).astype(np.int64)
+    if len(sums) % width:
+        rest = np.zeros((1, width), np.int64)
+        rest[0, : len(sums) % width] = np.rint(sums[len(sums) // width * width :]).astype(np.int64)
+        table = np.concatenate([table, rest])
+    order = np.argsort(-table.sum(axis=1), kind="stable")[:_MOST]
+    names = _names(traces)
+    profiles = [_profile("all processes", stacks, table.sum(axis=0))]
+    profiles += [_profile(names.get(int(one), f"process {one}"), stacks, table[one]) for one in order]
+    frames = [
+        {"name": function.name, "file": layer} for function, layer in zip(calls.functions, traces.layers, strict=True)
+    ]
+    value = {
+        "$schema": SCHEMA, "exporter": "datacrumbs_analyze", "name": "DataCrumbs", "shared": {"frames": frames},
+        "profiles": profiles,
+    }  # fmt: skip
+    with path.open("w", encoding="ascii") as out:
+        json.dump(value, out, separators=(",", ":"))
+
+
+def _stacks(swept: Nest) -> list[list[int]]:
+    stacks: list[list[int]] = []
+    for parent, function in zip(swept.node_parent.tolist(), swept.node_function.tolist(), strict=True):
+        stacks.append([*(stacks[parent] if parent != NO_PARENT else []), function])
+    return stacks
+
+
+def _profile(name: str, stacks: list[list[int]], weights: Any) -> dict[str, Any]:
+    used = np.flatnonzero(weights).tolist()
+    return {
+        "type": "sampled", "name": name, "unit": "nanoseconds", "startValue": 0, "endValue": int(weights.sum()),
+        "samples": [stacks[node] for node in used], "weights": [int(weights[node]) for node in used],
+    }  # fmt: skip
+
+
+def _names(traces: Traces) -> dict[int, str]:
+    names = {}
+    rows = traces.database.execute("SELECT DISTINCT process, host, pid FROM threads").fetchall()
+    for process, host, pid in rows:
+        who = traces.catalog.processes.get((host, pid))
+        names[process] = f"{who.name if who else 'process'} {pid} on {host}"
+    return names
