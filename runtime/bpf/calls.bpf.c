@@ -8,6 +8,7 @@
  */
 #include "arch.h"
 #include "follow.h"
+#include "profile.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -136,6 +137,22 @@ static __noinline int send_extended(struct dc_task *tag, struct task_struct *tas
   return 0;
 }
 
+/** Adds up a call; one that was given a path goes by that. */
+static __noinline int profile_call(struct dc_task *tag, struct task_struct *task, struct dc_spec *spec,
+                                   struct dc_call *call, struct call_args *args) {
+  if (!tag || !spec || !call || !args)
+    return 0;
+  if (spec->path[0] != DC_NONE && !(spec->flags & DC_SPEC_RETURNS_FILE && call->result >= 0)) {
+    if (spec->flags & DC_SPEC_RETURNS_FILE)
+      meet_bases(tag, task, spec, args);
+    call->file = tag->file;
+    meet_given(tag, args->value[spec->path[0] & 7], &call->file);
+  } else {
+    call->file = alias_of(tag, call->file);
+  }
+  return profile(call, spec->flags & DC_SPEC_MOVES && call->result > 0 ? call->result : 0);
+}
+
 /** The call of the current thread is over: it was the run's to see when it began, so it is now. */
 static __always_inline void finish_call(struct dc_task *tag, struct pt_regs *regs, __s64 result, __u8 flags,
                                         __u64 now) {
@@ -157,9 +174,11 @@ static __always_inline void finish_call(struct dc_task *tag, struct pt_regs *reg
   };
   if (spec->flags & DC_SPEC_RETURNS_FILE && result >= 0)
     call.file = meet_opened(tag, bpf_get_current_task_btf(), result);
-  if (duration < run->min_duration)
+  if (is_brief(run, spec->fn, duration))
     return;
-  if (spec->flags & DC_SPEC_EXTENDED)
+  if (is_profiled(run, &call.head, now))
+    profile_call(tag, bpf_get_current_task_btf(), spec, &call, &args);
+  else if (spec->flags & DC_SPEC_EXTENDED)
     send_extended(tag, bpf_get_current_task_btf(), spec, &call, &args);
   else
     send_call(&call);

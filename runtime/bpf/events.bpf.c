@@ -11,6 +11,7 @@
  */
 #include "arch.h"
 #include "owners.h"
+#include "profile.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -189,7 +190,7 @@ __noinline int send_event(struct dc_event_spec *spec, struct event_frame *frame,
     return 0;
   __u32 slot = frame->owner.run;
   struct dc_run *run = bpf_map_lookup_elem(&runs, &slot);
-  if (!run || duration < run->min_duration)
+  if (!run || is_brief(run, frame->fn, duration))
     return 0;
   struct dc_call call = {
       .head = {.kind = DC_CALL,
@@ -204,6 +205,10 @@ __noinline int send_event(struct dc_event_spec *spec, struct event_frame *frame,
       .file = frame->owner.file,
       .args = {frame->args[0], frame->args[1]},
   };
+  if (is_profiled(run, &call.head, call.start + duration)) {
+    call.file = alias_in(slot, call.file);
+    return profile(&call, 0);
+  }
   if (!spec->extended) {
     send_call(&call);
     return 0;

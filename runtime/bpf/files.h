@@ -11,7 +11,10 @@
 /* Lets programs follow untrusted kernel pointers with plain loads: kernel commit a35b9af4ec2c (6.2). */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* The files that each run has met lately; the others are walked and sent again. */
+/*
+ * The files that each run has met lately; the others are walked and sent again. The value is what a profile knows the
+ * file by, see alias_of.
+ */
 struct seen_key {
   __u64 file;
   __u64 run;
@@ -21,7 +24,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, DC_SEEN_FILES);
   __type(key, struct seen_key);
-  __type(value, __u8);
+  __type(value, __u64);
 } seen SEC(".maps");
 
 static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor) {
@@ -92,8 +95,33 @@ static long walk_step(__u32 index, struct walk *walk) {
   return walk->end == DC_FILE_PSEUDO;
 }
 
+struct hashing {
+  const char *path;
+  __u64 hash;
+  __u32 size;
+};
+
+/** Eight bytes of a path; what follows its end in the last eight does not count. */
+static long hash_step(__u32 index, struct hashing *hashing) {
+  __u32 at = index * 8, left = hashing->size - at;
+  if (at >= hashing->size || at > DC_MAX_PATH - 8)
+    return 1;
+  __u64 word = *(const __u64 *)(hashing->path + at);
+  if (left < 8)
+    word &= (1ULL << 8 * left) - 1;
+  hashing->hash = (hashing->hash ^ word) * 0xd6e8feb86659fd93ULL;
+  hashing->hash ^= hashing->hash >> 32;
+  return 0;
+}
+
+static __always_inline __u64 hash_path(const char *path, __u32 size) {
+  struct hashing hashing = {.path = path, .hash = size, .size = size};
+  bpf_loop(DC_MAX_PATH / 8, hash_step, &hashing, 0);
+  return hashing.hash;
+}
+
 /** Walks a path from its last component to the root and sends it under `key`. */
-static __always_inline bool send_path(const struct dc_task *tag, struct path *path, __u64 key) {
+static __always_inline bool send_path(const struct dc_task *tag, struct path *path, __u64 key, __u64 *alias) {
   struct scratch *scratch = scratch_take();
   if (!scratch)
     return false;
@@ -117,6 +145,10 @@ static __always_inline bool send_path(const struct dc_task *tag, struct path *pa
   record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
   record->mode = BPF_CORE_READ(inode, i_mode);
   record->size = size;
+  struct dc_run *run = run_of(tag);
+  if (run && run->mode != DC_MODE_TRACE)
+    *alias = mix(hash_path(record->names, size) ^ key, 0, DC_FILE);
+  record->alias = *alias;
   return scratch_send(scratch, sizeof(*record) + size);
 }
 
@@ -127,13 +159,14 @@ static __always_inline bool send_path(const struct dc_task *tag, struct path *pa
  */
 __noinline int announce(struct dc_task *tag, __u64 at, __u64 key) {
   struct seen_key seen_key = {.file = key};
-  __u8 one = 1;
+  __u64 alias = key;
   if (!tag)
     return 0;
   seen_key.run = tag->run;
-  if (send_path(tag, (struct path *)at, key)) {
-    bpf_map_update_elem(&seen, &seen_key, &one, BPF_ANY);
+  if (send_path(tag, (struct path *)at, key, &alias)) {
+    bpf_map_update_elem(&seen, &seen_key, &alias, BPF_ANY);
     tag->known = key;
+    tag->alias = alias;
   }
   return 0;
 }
@@ -150,11 +183,29 @@ static __always_inline __u64 meet(struct dc_task *tag, struct path *path, __u64 
   if (!key || key == tag->known)
     return key;
   struct seen_key seen_key = {.file = key, .run = tag->run};
-  if (bpf_map_lookup_elem(&seen, &seen_key))
+  __u64 *alias = bpf_map_lookup_elem(&seen, &seen_key);
+  if (alias) {
     tag->known = key;
-  else
+    tag->alias = *alias;
+  } else {
     announce(tag, number_from(path), key);
+  }
   return key;
+}
+
+/**
+ * What a profile knows a file by: its key and the path that it was opened by. A file that is renamed and opened again
+ * has another row from then on, as it has another name in a trace.
+ */
+static __always_inline __u64 alias_in(__u64 run, __u64 key) {
+  struct seen_key seen_key = {.file = key, .run = run};
+  __u64 *alias = key ? bpf_map_lookup_elem(&seen, &seen_key) : NULL;
+  return alias ? *alias : key;
+}
+
+/** The same, faster where the thread has used the file just now. */
+static __always_inline __u64 alias_of(const struct dc_task *tag, __u64 key) {
+  return key && key == tag->known ? tag->alias : alias_in(tag->run, key);
 }
 
 /** The key of a descriptor's file, 0 where the descriptor is not open. */
@@ -225,6 +276,38 @@ static __always_inline __u64 meet_root(struct dc_task *tag, struct task_struct *
   if (is_top((void *)mount - bpf_core_field_offset(struct mount, mnt), BPF_CORE_READ(path, dentry)))
     return 0;
   return meet(tag, path, key_of_start(BPF_CORE_READ(path, dentry)));
+}
+
+/** A file key for the path that a call was given; makes sure that the path has been sent. */
+__noinline int meet_given(struct dc_task *tag, __u64 at, __u64 *file) {
+  struct scratch *scratch = tag && file ? scratch_take() : NULL;
+  if (!scratch)
+    return 0;
+  struct dc_given *record = (void *)scratch->bytes;
+  __u64 directory = *file;
+  long size = bpf_probe_read_user_str(record->path, DC_MAX_PATH, (const void *)at);
+  if (size <= 1) { /* a bad pointer, or the directory's descriptor itself */
+    *file = size == 1 ? alias_of(tag, directory) : 0;
+    scratch_drop(scratch);
+    return 0;
+  }
+  size--;
+  if (record->path[0] == '/')
+    directory = tag->root;
+  struct seen_key seen_key = {.run = tag->run};
+  seen_key.file = mix(hash_path(record->path, size) ^ directory, 0, DC_GIVEN);
+  *file = seen_key.file;
+  if (bpf_map_lookup_elem(&seen, &seen_key)) {
+    scratch_drop(scratch);
+    return 0;
+  }
+  record->head = head_of(tag, DC_GIVEN, 0, 0);
+  record->file = seen_key.file;
+  record->directory = directory;
+  record->size = size;
+  if (scratch_send(scratch, sizeof(*record) + (size & 0xfff)))
+    bpf_map_update_elem(&seen, &seen_key, &seen_key.file, BPF_ANY);
+  return 0;
 }
 
 #endif

@@ -11,6 +11,7 @@
  *
  * A link's cookie holds the run slot (upper half) and the probe id.
  */
+#include "profile.h"
 #include "values.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -51,7 +52,7 @@ static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, co
   struct dc_function_spec *spec = function_spec_of(fn);
   if (count)
     __sync_fetch_and_add(&count->returned, 1);
-  if (!spec || now - start < run->min_duration)
+  if (!spec || is_brief(run, fn, now - start))
     return;
   bool bare = spec->flags & DC_FN_FRAME && !frame;
   struct dc_call call = {
@@ -61,8 +62,11 @@ static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, co
       .duration = now - start,
       .result = return_value(regs),
   };
+  bool profiled = is_profiled(run, &call.head, now);
   if (frame && spec->flags & DC_FN_FRAME)
-    send_framed(tag, spec, frame, &call);
+    finish_framed(tag, spec, frame, &call, profiled);
+  else if (profiled)
+    profile_function(spec, NULL, &call);
   else
     send_call(&call);
 }

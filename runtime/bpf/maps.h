@@ -25,6 +25,7 @@ struct dc_task {
   __u64 root;    /* where its absolute paths start, see meet_root */
   __u64 known;   /* the file key that this thread used last: surely announced */
   __u64 crowded; /* 1: its place is taken by another thread, see stacks.h */
+  __u64 alias;   /* and what a profile knows it by */
 };
 
 struct {

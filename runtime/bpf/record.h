@@ -36,6 +36,8 @@ enum dc_kind {
   DC_FILE,     /**< struct dc_file: the path of a file, before the first call on it */
   DC_PROCESS,  /**< struct dc_process: a process joined, changed its program, or ended */
   DC_REGION,   /**< struct dc_region: a region that the program named itself */
+  DC_GIVEN,    /**< struct dc_given: the path behind the file key of a profiled call that was given a path */
+  DC_SWITCH,   /**< struct dc_switch: from now on a function is profiled, mode auto */
 };
 
 /** Flags of a call record. */
@@ -96,6 +98,7 @@ enum dc_file_flag {
 struct dc_file {
   struct dc_record head;
   __u64 file;
+  __u64 alias; /**< in a profile the file goes by this key, which is another one for each of its paths */
   __u64 inode;
   __u32 magic;  /**< superblock magic: tells pipes, sockets and the like (statfs(2)) */
   __u16 size;   /**< bytes in `names` */
@@ -128,6 +131,45 @@ struct dc_region {
   char text[]; /**< as in struct dc_marker_region */
 };
 
+/** A path that a profiled call was given; it goes by a file key of its own, a hash of both members. */
+struct dc_given {
+  struct dc_record head;
+  __u64 file;
+  __u64 directory; /**< file key of the directory that it starts at; 0: "/" */
+  __u32 size;
+  __u32 unused;
+  char path[];
+};
+
+struct dc_switch {
+  struct dc_record head; /**< of the call that passed the limit */
+  __u64 time;            /**< CLOCK_MONOTONIC, ns */
+};
+
+/* ---- profiles ---- */
+
+#define DC_PROFILE_BUCKETS 32 /* durations by powers of two; the last one has all from 2^31 ns, two seconds, on */
+
+/** What the calls of a process, function and file in one interval are added up under. */
+struct dc_profile_key {
+  __u64 file; /**< file key; 0: none */
+  __u32 pid;  /**< 0 in the table of those that found no room: by function alone */
+  __u16 fn;
+  __u16 unused;
+};
+
+/** The calls of one key. Their number is the sum of the buckets: one atomic addition less for each call. */
+struct dc_profile_value {
+  __u64 bytes;
+  __u64 total; /**< ns */
+  __u64 least, most;
+  __u64 first; /**< when the first one began; CLOCK_MONOTONIC, ns */
+  __u64 last;  /**< when the last one ended */
+  __u64 errors;
+  __u64 unused;
+  __u32 buckets[DC_PROFILE_BUCKETS]; /**< bucket i: from 2^i to below 2^(i+1) ns; 0 ns counts as 1 */
+};
+
 /* ---- tables that the C core fills ---- */
 
 /** A run, behind its slot. Zero means "no run here". */
@@ -138,6 +180,14 @@ struct dc_run {
   __u32 ready;        /**< 0 until every probe is attached: nothing is heeded before */
   __u32 pid_level;    /**< depth of the runtime's pid namespace */
   __u32 pid_space;    /**< inode number of that namespace: processes outside it are not the runtime's to see */
+  __u32 mode;         /**< enum dc_mode */
+  __u32 rate_limit;   /**< DC_MODE_AUTO: calls of one function in 2^30 ns, beyond which it is profiled */
+};
+
+enum dc_mode {
+  DC_MODE_TRACE,   /**< every call is a record */
+  DC_MODE_PROFILE, /**< calls are added up */
+  DC_MODE_AUTO,    /**< calls are records until their function passes the rate limit */
 };
 
 /** Values of dc_spec's argument indices. */
@@ -158,6 +208,7 @@ enum dc_spec_flag {
   DC_SPEC_SELECTED = 1 << 0,
   DC_SPEC_RETURNS_FILE = 1 << 1, /**< a successful result is the descriptor of the file */
   DC_SPEC_EXTENDED = 1 << 2,     /**< needs struct dc_call_ext: paths, a second file, over two arguments */
+  DC_SPEC_MOVES = 1 << 3,        /**< a positive result is a number of bytes */
 };
 
 /** Where a value comes from. */
@@ -193,6 +244,15 @@ enum dc_function_flag {
   DC_FN_INSTANT = 1 << 6,        /**< an event without a duration */
 };
 
+#define DC_MAX_FACTORS 4
+#define DC_SIGNED 0x80 /* of a shape: the number has a sign */
+
+/** A number that the bytes are a product of. */
+struct dc_factor {
+  __u8 at;    /**< place in `fetch`; DC_NONE: the result */
+  __u8 shape; /**< 1, 2, 4 or 8 bytes, and DC_SIGNED */
+};
+
 /** What to capture of one function: one for each probe. */
 struct dc_function_spec {
   __u8 flags;                    /**< enum dc_function_flag */
@@ -201,6 +261,10 @@ struct dc_function_spec {
   __u8 path[DC_MAX_FILES];
   __u8 directory[DC_MAX_FILES];
   struct dc_fetch fetch[DC_MAX_ARGS];
+  __u8 result_shape; /**< as in struct dc_factor; 0: the result is no number */
+  __u8 factor_count; /**< 0: the calls move no bytes */
+  struct dc_factor factors[DC_MAX_FACTORS];
+  __u8 unused[6];
 };
 
 #define DC_STREAM_DESCRIPTOR 112 /* offset of `_fileno` in glibc's FILE; part of its ABI since 2.1 */
@@ -249,6 +313,19 @@ struct dc_lost_key {
 struct dc_function_count {
   __u64 entered;
   __u64 returned;
+};
+
+/** Calls of a function that were shorter than the run's min_duration. */
+struct dc_brief {
+  __u64 calls;
+  __u64 time; /**< ns */
+};
+
+/** Mode auto: how often a function is called. */
+struct dc_rate {
+  __u64 window; /**< time in units of 2^30 ns */
+  __u32 calls;  /**< in this window */
+  __u32 profiled;
 };
 
 #endif

@@ -34,6 +34,8 @@ static __always_inline struct scratch *scratch_take(void) {
   return NULL;
 }
 
+static __always_inline void scratch_drop(struct scratch *scratch) { __sync_lock_test_and_set(&scratch->busy, 0); }
+
 /** Sends the first `size` bytes of a slot, which begin with a struct dc_record, and gives the slot back. */
 static __always_inline bool scratch_send(struct scratch *scratch, __u64 size) {
   const struct dc_record *head = (const void *)scratch->bytes;
@@ -42,7 +44,7 @@ static __always_inline bool scratch_send(struct scratch *scratch, __u64 size) {
   bool sent = false;
   if (ring && size <= DC_SCRATCH_BYTES)
     sent = !bpf_ringbuf_output(ring, scratch->bytes, size, BPF_RB_NO_WAKEUP);
-  __sync_lock_test_and_set(&scratch->busy, 0);
+  scratch_drop(scratch);
   if (!sent)
     count_lost(run, fn);
   return sent;

@@ -8,6 +8,7 @@
 #include "arch.h"
 #include "files.h"
 #include "frames.h"
+#include "profile.h"
 
 /* The loader sets the number of probes. */
 struct {
@@ -169,9 +170,34 @@ static __always_inline bool opened(struct dc_task *tag, struct dc_function_spec 
   return true;
 }
 
-/** Sends a finished call with what its frame has of it. */
-static __noinline int send_framed(struct dc_task *tag, struct dc_function_spec *spec, struct frame *frame,
-                                  struct dc_call *call) {
+/** A number as its shape says, whatever stood beside it in its register; 0 where it is none. */
+static __always_inline __s64 shaped(__u64 value, __u8 shape) {
+  __u32 shift = 64 - 8 * (shape & 15);
+  if (!(shape & 15))
+    return 0;
+  return shape & DC_SIGNED ? (__s64)(value << (shift & 63)) >> (shift & 63)
+                           : (__s64)(value << (shift & 63) >> (shift & 63));
+}
+
+/** Adds up a finished call; `frame` may be NULL, where nothing was kept of it. */
+static __noinline int profile_function(struct dc_function_spec *spec, struct frame *frame, struct dc_call *call) {
+  if (!spec || !call)
+    return 0;
+  __u64 bytes = spec->factor_count ? 1 : 0;
+  for (int i = 0; i < DC_MAX_FACTORS && i < spec->factor_count; i++) {
+    __u8 at = spec->factors[i].at;
+    __u64 value = at == DC_NONE ? call->result : frame ? frame->values[at % DC_MAX_ARGS] : 0;
+    __s64 factor = shaped(value, spec->factors[i].shape);
+    bytes *= factor > 0 ? factor : 0;
+  }
+  struct dc_call counted = *call;
+  counted.result = shaped(call->result, spec->result_shape);
+  return profile(&counted, bytes);
+}
+
+/** Ends a call with what its frame has of it. */
+static __noinline int finish_framed(struct dc_task *tag, struct dc_function_spec *spec, struct frame *frame,
+                                    struct dc_call *call, bool profiled) {
   if (!tag || !spec || !frame || !call)
     return 0;
   take_returned(spec, frame);
@@ -182,10 +208,19 @@ static __noinline int send_framed(struct dc_task *tag, struct dc_function_spec *
     with_paths = !opened(tag, spec, call);
   call->args[0] = frame->values[0];
   call->args[1] = frame->values[1];
-  if (spec->flags & DC_FN_EXTENDED)
+  if (profiled) {
+    if (with_paths && spec->path[0] != DC_NONE) {
+      tag->root = meet_root(tag, bpf_get_current_task_btf());
+      meet_given(tag, frame->path[0], &call->file);
+    } else {
+      call->file = alias_of(tag, call->file);
+    }
+    profile_function(spec, frame, call);
+  } else if (spec->flags & DC_FN_EXTENDED) {
     send_extended(tag, spec, frame, call, with_paths);
-  else
+  } else {
     send_call(call);
+  }
   return 0;
 }
 

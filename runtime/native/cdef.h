@@ -43,6 +43,7 @@ struct bpf_test_run_opts {
 int bpf_prog_test_run_opts(int program, struct bpf_test_run_opts *options);
 int libbpf_num_possible_cpus(void);
 #define BPF_MAP_TYPE_RINGBUF ...
+#define BPF_MAP_TYPE_HASH ...
 
 /* record.h, marker.h */
 #define DC_MAX_CALLS ...
@@ -58,7 +59,7 @@ int libbpf_num_possible_cpus(void);
 struct dc_run {
   uint64_t token;
   uint64_t min_duration;
-  uint32_t uid, ready, pid_level, pid_space;
+  uint32_t uid, ready, pid_level, pid_space, mode, rate_limit;
   ...;
 };
 struct dc_spec {
@@ -74,12 +75,19 @@ struct dc_fetch {
   uint8_t from, index, bytes, flags;
   int32_t offset;
 };
+struct dc_factor {
+  uint8_t at, shape;
+};
+#define DC_MAX_FACTORS ...
+#define DC_SIGNED ...
 struct dc_function_spec {
   uint8_t flags, count;
   uint8_t descriptor[...];
   uint8_t path[...];
   uint8_t directory[...];
   struct dc_fetch fetch[...];
+  uint8_t result_shape, factor_count;
+  struct dc_factor factors[...];
   ...;
 };
 #define DC_FROM_ARGUMENT ...
@@ -119,6 +127,23 @@ struct dc_event_spec {
   struct dc_field fields[...];
   ...;
 };
+struct dc_profile_key {
+  ...;
+};
+struct dc_profile_value {
+  ...;
+};
+struct dc_brief {
+  uint64_t calls, time;
+};
+struct dc_rate {
+  uint32_t calls, profiled;
+  ...;
+};
+#define DC_MODE_TRACE ...
+#define DC_MODE_PROFILE ...
+#define DC_MODE_AUTO ...
+#define DC_SPEC_MOVES ...
 struct dc_lost_key {
   uint32_t run, fn;
 };
@@ -149,6 +174,7 @@ enum dc_argument_type {
 };
 #define DC_RESULT ...
 struct dc_format {
+  char *quoted;
   char *head;
   char *extra;
   char *arguments[...];
@@ -160,14 +186,24 @@ struct dc_format {
   bool makes_handle;
   int8_t made;
   uint32_t room;
+  bool moves;
 };
 struct dc_sink_stats {
   uint64_t lines_written, lines_unwritten, bytes_text, bytes_file;
   int last_error;
 };
 struct dc_drain_stats {
-  uint64_t captured, malformed, unnamed;
+  uint64_t captured, malformed, unnamed, overflowed;
+  int profile_error;
   struct dc_sink_stats sink;
+};
+struct dc_profile_options {
+  int tables;
+  uint32_t slot;
+  int pair[...];
+  int overflow[...];
+  size_t keys, functions;
+  uint64_t interval;
 };
 struct dc_drain_options {
   int trace, ring;
@@ -176,6 +212,7 @@ struct dc_drain_options {
   uint64_t epoch, host;
   size_t max_files;
   bool nested;
+  struct dc_profile_options profile;
 };
 struct dc_drain;
 struct dc_drain *dc_drain_create(const struct dc_drain_options *options);

@@ -22,6 +22,7 @@
 struct dc_drain {
   struct dc_encoder encoder;
   struct dc_order order;
+  struct dc_profile profile;
   bool nested;
   struct ring_buffer *ring;
   uint64_t records;
@@ -43,6 +44,8 @@ static void publish(struct dc_drain *drain) {
   drain->stats.captured = drain->encoder.captured;
   drain->stats.malformed = drain->encoder.malformed;
   drain->stats.unnamed = drain->encoder.names.unnamed;
+  drain->stats.overflowed = drain->profile.overflowed;
+  drain->stats.profile_error = drain->profile.error;
   dc_sink_read_stats(drain->encoder.sink, &drain->stats.sink);
   pthread_mutex_unlock(&drain->lock);
 }
@@ -78,7 +81,10 @@ struct dc_drain *dc_drain_create(const struct dc_drain_options *options) {
       .host = options->host,
   };
   dc_order_init(&drain->order, &drain->encoder);
+  drain->profile.options.tables = -1;
   if (!dc_names_init(&drain->encoder.names, options->max_files))
+    goto fail;
+  if (!dc_profile_init(&drain->profile, &options->profile, monotonic()))
     goto fail;
   drain->ring = ring_buffer__new(options->ring, take_record, drain, NULL);
   if (!drain->ring)
@@ -101,12 +107,22 @@ void dc_drain_write_line(struct dc_drain *drain, const char *line, size_t size) 
   dc_sink_line_done(drain->encoder.sink);
 }
 
+/** Ends an interval of the profile. Its files' names are in the ring by the time its tables are swapped. */
+static void end_interval(struct dc_drain *drain, uint64_t now) {
+  dc_profile_swap(&drain->profile, now);
+  ring_buffer__consume(drain->ring);
+  dc_profile_write(&drain->profile, &drain->encoder);
+}
+
 static void *run(void *context) {
   struct dc_drain *drain = context;
   long pause = PAUSE_NS;
   for (;;) {
     bool last = atomic_load(&drain->stopping);
     bool busy = ring_buffer__consume(drain->ring) > 0;
+    uint64_t now = monotonic();
+    if (last || dc_profile_is_due(&drain->profile, now))
+      end_interval(drain, now);
     tick(drain);
     if (last)
       return NULL;
@@ -154,6 +170,7 @@ void dc_drain_destroy(struct dc_drain *drain) {
   dc_order_deinit(&drain->order);
   ring_buffer__free(drain->ring);
   dc_sink_destroy(drain->encoder.sink);
+  dc_profile_deinit(&drain->profile);
   dc_names_deinit(&drain->encoder.names);
   pthread_mutex_destroy(&drain->lock);
   free(drain);

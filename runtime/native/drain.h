@@ -5,12 +5,14 @@
 #ifndef DATACRUMBS_DRAIN_H
 #define DATACRUMBS_DRAIN_H
 
-#include "encode.h"
+#include "profile.h"
 
 struct dc_drain_stats {
-  uint64_t captured;  /**< calls and regions taken from the ring */
-  uint64_t malformed; /**< records that made no sense */
-  uint64_t unnamed;   /**< calls on files beyond the limit of names */
+  uint64_t captured;   /**< calls and regions, profiled ones included */
+  uint64_t malformed;  /**< records that made no sense */
+  uint64_t unnamed;    /**< calls on files beyond the limit of names */
+  uint64_t overflowed; /**< profiled calls for whose process and file there was no room */
+  int profile_error;   /**< errno of a profile that could not be read; 0: none */
   struct dc_sink_stats sink;
 };
 
@@ -23,6 +25,7 @@ struct dc_drain_options {
   uint64_t host;  /**< host hash */
   size_t max_files;
   bool nested; /**< whether calls can contain one another */
+  struct dc_profile_options profile;
 };
 
 struct dc_drain;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "encode.h"
 
+#include "encode_profile.h"
+#include "line.h"
+
 #include <datacrumbs/marker.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-#define LINE_BYTES 1024 /* the fixed words and the numbers of a line */
 
 /* Results that never reach user space: include/linux/errno.h. */
 static const char *const restart_names[] = {
@@ -17,21 +18,6 @@ static const char *errno_name(int64_t error) {
   if (error >= 512 && error - 512 < (int64_t)(sizeof(restart_names) / sizeof(*restart_names)))
     return restart_names[error - 512];
   return strerrorname_np((int)error);
-}
-
-/** Microseconds as every reader wants them: a child never begins before its parent or ends after it. */
-static void put_times(struct dc_text *line, const struct dc_encoder *encoder, uint64_t start, uint64_t duration) {
-  uint64_t from = encoder->epoch + start;
-  dc_text_literal(line, ",\"ts\":");
-  dc_text_unsigned(line, from / 1000);
-  dc_text_literal(line, ",\"dur\":");
-  dc_text_unsigned(line, (from + duration) / 1000 - from / 1000);
-}
-
-static void put_ids(struct dc_text *line, const struct dc_record *record) {
-  dc_text_unsigned(line, record->pid);
-  dc_text_literal(line, ",\"tid\":");
-  dc_text_unsigned(line, record->tid);
 }
 
 /** Process and lane of a span that the kernel did elsewhere for the thread in its head. */
@@ -70,20 +56,6 @@ static void put_block_operation(struct dc_text *line, uint8_t operation) {
   }
   dc_text_literal(line, "\"");
   dc_text_bytes(line, name, strlen(name));
-  dc_text_literal(line, "\"");
-}
-
-static void put_host(struct dc_text *line, const struct dc_encoder *encoder) {
-  dc_text_literal(line, ",\"args\":{\"hhash\":\"");
-  dc_text_hash(line, encoder->host);
-  dc_text_literal(line, "\"");
-}
-
-static void put_hash(struct dc_text *line, const char *name, size_t size, uint64_t hash) {
-  if (!hash)
-    return;
-  dc_text_bytes(line, name, size);
-  dc_text_hash(line, hash);
   dc_text_literal(line, "\"");
 }
 
@@ -279,6 +251,11 @@ static uint64_t given_path(struct dc_encoder *encoder, const struct dc_record *r
     dc_path_append(&path, bytes, size);
   }
   return name_path(encoder, record, &path);
+}
+
+static void encode_given(struct dc_encoder *encoder, const struct dc_given *given) {
+  uint64_t hash = given_path(encoder, &given->head, given->directory, given->path, given->size);
+  dc_names_know(&encoder->names, given->file, hash);
 }
 
 struct call_files {
@@ -521,6 +498,12 @@ static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *r
     const struct dc_region *region = (const void *)record;
     return size >= sizeof(*region) && region->size && size - sizeof(*region) >= region->size;
   }
+  case DC_GIVEN: {
+    const struct dc_given *given = (const void *)record;
+    return size >= sizeof(*given) && size - sizeof(*given) >= given->size;
+  }
+  case DC_SWITCH:
+    return size >= sizeof(struct dc_switch) && record->fn < encoder->format_count;
   default:
     return false;
   }
@@ -546,6 +529,12 @@ void dc_encode(struct dc_encoder *encoder, const struct dc_record *record, size_
     return;
   case DC_REGION:
     encode_region(encoder, (const struct dc_region *)record);
+    return;
+  case DC_GIVEN:
+    encode_given(encoder, (const struct dc_given *)record);
+    return;
+  case DC_SWITCH:
+    dc_encode_switch(encoder, (const struct dc_switch *)record);
     return;
   }
 }

@@ -34,6 +34,7 @@ enum dc_argument_type {
 
 /** What the trace says of one probe; the texts are JSON already. */
 struct dc_format {
+  char *quoted;                 /**< the function's name, `"read"` */
   char *head;                   /**< `{"name":"read","cat":"POSIX","ph":"X","pid":` */
   char *extra;                  /**< more members of args: `,"syscall":"openat"`, or "" */
   char *arguments[DC_MAX_ARGS]; /**< `,"count":`; NULL: none */
@@ -46,6 +47,7 @@ struct dc_format {
   bool makes_handle;            /**< it makes a handle, of the file that its path or `handle` stands for: */
   int8_t made;                  /**< the argument where that is, or DC_RESULT */
   uint32_t room;                /**< bytes of all the texts above */
+  bool moves;                   /**< a system call whose result is a number of bytes */
 };
 
 struct dc_encoder {

@@ -95,14 +95,21 @@ void dc_names_deinit(struct dc_names *names) {
   dc_table_deinit(&names->handles);
 }
 
-void dc_names_learn(struct dc_names *names, const struct dc_file *file, const struct dc_path *path, uint64_t hash) {
+void dc_names_know(struct dc_names *names, uint64_t key, uint64_t hash) {
   bool made;
-  uint64_t *value = dc_table_make(&names->hashes, file->file, &made);
+  uint64_t *value = dc_table_make(&names->hashes, key, &made);
   if (value)
     *value = hash;
+}
+
+void dc_names_learn(struct dc_names *names, const struct dc_file *file, const struct dc_path *path, uint64_t hash) {
+  bool made;
+  dc_names_know(names, file->file, hash);
+  if (file->alias != file->file)
+    dc_names_know(names, file->alias, hash);
   if (!S_ISDIR(file->mode))
     return;
-  value = dc_table_make(&names->directories, file->file, &made);
+  uint64_t *value = dc_table_make(&names->directories, file->file, &made);
   if (!value)
     return;
   free((char *)(uintptr_t)*value);

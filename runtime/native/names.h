@@ -39,6 +39,9 @@ void dc_names_deinit(struct dc_names *names);
 /** A file has announced its path, whose hash is given. */
 void dc_names_learn(struct dc_names *names, const struct dc_file *file, const struct dc_path *path, uint64_t hash);
 
+/** A file key stands for a path that a call was given, whose hash is given. */
+void dc_names_know(struct dc_names *names, uint64_t key, uint64_t hash);
+
 /** The hash of the path behind a file key, 0 where it is not known. */
 uint64_t dc_names_find(struct dc_names *names, uint64_t key);
 

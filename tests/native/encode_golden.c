@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Feeds one record of each kind through order, encoder and sink into the file that is named: the golden trace. */
+#include "encode_profile.h"
 #include "order.h"
 
 #include <fcntl.h>
@@ -86,6 +87,33 @@ static void push_request(uint8_t cause, uint64_t start, uint64_t duration, uint6
   push(&call, sizeof(call));
 }
 
+static void push_given(uint64_t file, uint64_t directory, const char *path) {
+  _Alignas(8) char room[512];
+  struct dc_given *given = (struct dc_given *)room;
+  *given = (struct dc_given){.head = {.kind = DC_GIVEN, .tid = 7, .pid = 7},
+                             .file = file,
+                             .directory = directory,
+                             .size = (uint32_t)strlen(path)};
+  memcpy(given->path, path, given->size);
+  push(given, sizeof(*given) + given->size);
+}
+
+/** A row of `calls` calls that took 1,000 ns each. */
+static void write_row(struct dc_encoder *encoder, unsigned fn, uint64_t file, uint32_t calls, bool overflow) {
+  struct dc_profile_key key = {.file = file, .pid = overflow ? 0 : 7, .fn = (uint16_t)fn};
+  struct dc_profile_value value = {
+      .bytes = calls * 4096, .total = calls * 1000, .least = 1000, .most = 1000, .errors = 1, .buckets = {[9] = calls}};
+  struct dc_profile_row row = {.key = &key,
+                               .value = &value,
+                               .calls = calls,
+                               .begin = 80000,
+                               .interval = 3,
+                               .lane = overflow ? 0 : 1,
+                               .first_of_lane = !overflow,
+                               .overflow = overflow};
+  dc_encode_row(encoder, &row);
+}
+
 static void push_region(const char *text, size_t size) {
   _Alignas(8) char room[512];
   struct dc_region *region = (struct dc_region *)room;
@@ -101,11 +129,13 @@ int main(int count, char **arguments) {
   if (count != 2)
     return 2;
   struct dc_format formats[] = {
-      {.head = "{\"name\":\"read\",\"cat\":\"POSIX\",\"ph\":\"X\",\"pid\":",
+      {.quoted = "\"read\"",
+       .head = "{\"name\":\"read\",\"cat\":\"POSIX\",\"ph\":\"X\",\"pid\":",
        .extra = "",
        .arguments = {",\"count\":"},
        .types = {DC_U64},
-       .result = DC_ERRNO},
+       .result = DC_ERRNO,
+       .moves = true},
       {.head = "{\"name\":\"open64\",\"cat\":\"POSIX\",\"ph\":\"X\",\"pid\":",
        .extra = ",\"syscall\":\"openat\"",
        .arguments = {",\"flags\":", ",\"mode\":"},
@@ -155,6 +185,12 @@ int main(int count, char **arguments) {
   push_process(DC_PROCESS_EXEC, "b\x01", BYTES(""), 0);
   push_process(DC_PROCESS_END, "app", BYTES(""), 9);
   push_process(DC_PROCESS_END, "app", BYTES(""), 3 << 8);
+  push(&(struct dc_switch){.head = {.kind = DC_SWITCH, .tid = 7, .pid = 7}, .time = 75000}, sizeof(struct dc_switch));
+  push_given(21, 11, "given/../path");
+  write_row(&encoder, 0, 12, 5, false);
+  write_row(&encoder, 3, 21, 1, false);
+  write_row(&encoder, 2, 0, 100000, true);
+  write_row(&encoder, 9, 0, 1, true);                               /* of no probe */
   push("nonsense", 8);                                              /* shorter than a head */
   push(&(struct dc_record){.kind = 200}, sizeof(struct dc_record)); /* of no kind */
   push_call(9, 7, 1, 1, 1, 0, 0, 0);                                /* of no probe */

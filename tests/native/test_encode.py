@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "trace.pfw"
-SOURCES = ("order", "encode", "lanes", "names", "table", "sink", "text")
+SOURCES = ("order", "encode", "encode_profile", "lanes", "names", "table", "sink", "text")
 
 
 def _compile(folder: Path, program: str, *sources: str) -> Path:
@@ -45,7 +45,7 @@ def test_every_kind_of_record_has_its_golden_line(encode_golden: Path, tmp_path:
     """The trace format is what tests/golden/trace.pfw shows; UPDATE_GOLDEN=1 writes it anew."""
     trace = tmp_path / "golden.pfw.gz"
     done = subprocess.run([encode_golden, trace], check=True, capture_output=True, text=True)
-    assert done.stdout == "15 captured, 3 malformed\n"
+    assert done.stdout == "100021 captured, 4 malformed\n"
     text = gzip.decompress(trace.read_bytes())
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_bytes(text)
@@ -75,7 +75,7 @@ def test_work_that_the_kernel_does_elsewhere_has_lanes_on_which_nothing_overlaps
     assert {r["args"]["thread"] for r in requests} == {7}
     shown = [(r["args"]["dev"], r["args"]["op"]) for r in requests]
     assert shown == [("7:3", "write"), ("259:1", "read"), ("0:0", 14)]
-    tracks = [line for line in lines if line["name"] == "thread_name"]
+    tracks = [x for x in lines if x["name"] == "thread_name" and x["args"]["name"].startswith("kernel")]
     assert [(t["tid"], t["args"]["name"]) for t in tracks] == [(10000000, "kernel 1"), (10000001, "kernel 2")]
 
 

@@ -31,6 +31,16 @@ class Completeness:
     refused_count: int
     min_duration_ns: int
     """Calls shorter than this were not written."""
+    brief: int
+    """How many calls those were."""
+    brief_ns: int
+    """The time of all of them."""
+    profiled: int
+    """Events that were added up in the kernel; `read` counts them, too."""
+    profiled_functions: tuple[str, ...]
+    """Functions that were called so often that their runtime changed from tracing to profiling them."""
+    overflowed: int
+    """Profiled calls for whose process and file there was no room."""
     unclosed: tuple[str, ...]
     """Traces without a closing record: their runtime still runs, or it was killed."""
     broken_lines: int
@@ -54,12 +64,14 @@ def judge(traces: Traces) -> Completeness:
     """Adds up what all runs of the traces say about themselves, and compares it with what was read."""
     runs = traces.catalog.runs
     count = dict(traces.database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
+    profiled = traces.database.execute("SELECT coalesce(sum(calls), 0)::BIGINT FROM profiles").fetchall()[0][0]
+    switched = (str(name) for run in runs for name in run.closing.get("profiled") or ())
     lost: Counter[str] = Counter()
     for run in runs:
         lost.update({name: n or 0 for name, n in (run.closing.get("lost_by_function") or {}).items()})
     refused = [reason for run in runs for reason in run.opening.get("refused") or ()]
     return Completeness(
-        read=len(traces.calls),
+        read=len(traces.calls) + profiled,
         captured=_total(runs, "captured") if runs else None,
         lost=_total(runs, "lost") if runs else None,
         lost_by_function=dict(lost.most_common()),
@@ -69,6 +81,11 @@ def judge(traces: Traces) -> Completeness:
         refused=tuple(dict.fromkeys(str(reason) for reason in refused)),
         refused_count=max(sum(run.opening.get("refused_count") or 0 for run in runs), len(refused)),
         min_duration_ns=max((run.opening.get("min_duration_ns") or 0 for run in runs), default=0),
+        brief=_total(runs, "brief"),
+        brief_ns=_total(runs, "brief_ns"),
+        profiled=profiled,
+        profiled_functions=tuple(dict.fromkeys(switched)),
+        overflowed=_total(runs, "overflowed"),
         unclosed=tuple(str(run.source) for run in runs if not run.closing),
         broken_lines=count.get(schema.KIND_BROKEN, 0),
         other_records=count.get(schema.KIND_OTHER, 0),

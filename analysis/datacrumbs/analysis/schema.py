@@ -9,7 +9,9 @@ others (columns.py) and are then taken out of the table.
     ns, sub, ret, offset, count, key                         as in columns.py; NULL where there is none
     host     hash of the host's name                         file     "h" and a hash, "p" and a path, or nothing
     text     of FH, HH and SH records: what the hash names
-    note     of the few records that describe runs and processes: their `args` as JSON
+    note     of the few records that describe runs and processes: their `args` as JSON; of profiles: what they add up
+
+The table `profiles` (profiles.py) has what the notes of KIND_PROFILE say, in columns.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ KIND_LIFE: Final = 3
 """A process started, began another program, or ended."""
 KIND_OTHER: Final = 4
 """A sound record of a form that no question here is about, such as a counter."""
+KIND_PROFILE: Final = 5
+"""Calls of one process, function, file and interval, added up: `ns` is their time, `ret` the bytes that they moved."""
 
 _NULL: Final = "(-9223372036854775808)"
 """columns.NULL; written so, since the number without its sign is too large."""
@@ -59,6 +63,7 @@ _ARGS: Final = {
     "hhash": "VARCHAR", "fhash": "VARCHAR", "fname": "VARCHAR", "ret": "BIGINT", "dur_ns": "BIGINT", "size": "BIGINT",
     "ts_ns": "BIGINT", "bytes": "BIGINT", "count": "BIGINT", "offset": "BIGINT", "flags": "VARCHAR", "cause": "VARCHAR",
     "thread": "BIGINT",
+    "profile": "JSON",
     # of metadata
     "name": "VARCHAR", "value": "VARCHAR",
     # of processes; the hashes are DFTracer's
@@ -68,6 +73,7 @@ _ARGS: Final = {
     "user": "VARCHAR", "host": "VARCHAR", "min_duration_ns": "BIGINT", "refused_count": "BIGINT",
     "refused": "VARCHAR[]", "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)",
     "missed_returns": "BIGINT", "unnamed": "BIGINT", "unwritten": "BIGINT",
+    "brief": "BIGINT", "brief_ns": "BIGINT", "overflowed": "BIGINT", "profiled": "VARCHAR[]",
 }  # fmt: skip
 
 _COLUMNS: Final = {
@@ -81,6 +87,7 @@ _IS_SPAN: Final = "ph IN ('X', '1')"
 _IS_SOUND: Final = f"name IS NOT NULL AND ts BETWEEN 0 AND {MAX_TIME} AND coalesce(dur, 0) BETWEEN 0 AND {MAX_TIME}"
 _DUR: Final = f"if(dur BETWEEN 0 AND {MAX_TIME}, dur, 0)"
 _IS_LIFE: Final = "cat = 'dftracer'"
+_IS_PROFILE: Final = "args.profile IS NOT NULL"
 _NAMES_A_HASH: Final = "name IN ('FH', 'HH', 'SH')"
 
 
@@ -101,7 +108,8 @@ def insert(path: str, source: int, max_object: int) -> str:
             {source},
             CASE
                 WHEN {_IS_METADATA} THEN {KIND_METADATA}
-                WHEN {_IS_SPAN} AND {_IS_SOUND} THEN if({_IS_LIFE}, {KIND_LIFE}, {KIND_CALL})
+                WHEN {_IS_SPAN} AND {_IS_SOUND} AND {_IS_LIFE} THEN {KIND_LIFE}
+                WHEN {_IS_SPAN} AND {_IS_SOUND} THEN if({_IS_PROFILE}, {KIND_PROFILE}, {KIND_CALL})
                 WHEN ph IS NULL OR {_IS_SPAN} THEN {KIND_BROKEN}
                 ELSE {KIND_OTHER}
             END,
@@ -123,7 +131,10 @@ def insert(path: str, source: int, max_object: int) -> str:
                 ELSE ''
             END,
             if({_IS_METADATA}, args.name, NULL),
-            CASE WHEN {_IS_METADATA} AND NOT {_NAMES_A_HASH} OR {_IS_LIFE} THEN to_json(args) END
+            CASE
+                WHEN {_IS_METADATA} AND NOT {_NAMES_A_HASH} OR {_IS_LIFE} THEN to_json(args)
+                WHEN {_IS_PROFILE} THEN args.profile
+            END
         FROM read_json(
             '{path}', format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = true,
             maximum_object_size = {max_object}

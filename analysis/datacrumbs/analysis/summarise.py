@@ -35,6 +35,12 @@ _TALLY: Final = """
     ) AS sums
     JOIN functions ON functions.id = sums.function
     JOIN threads ON threads.id = sums.thread
+    UNION ALL
+    SELECT
+        cat, name, process, host, pid, NULL, NULL, file, sum(calls), sum(errors), sum(ns), max(longest), min(ts),
+        max(ts + dur), sum(moved)
+    FROM profiles
+    GROUP BY cat, name, process, host, pid, file
 """
 """One row for each function, thread and file: small, whatever the trace's size, and all tables can be made from it."""
 
@@ -52,8 +58,13 @@ _FUNCTIONS: Final = f"""
         SELECT functions.cat, functions.name, q
         FROM (SELECT function, quantile_disc(ns, [0.5, 0.99]) AS q FROM raw_calls GROUP BY function)
         JOIN functions ON functions.id = function
+        WHERE (functions.cat, functions.name) NOT IN (SELECT (cat, name) FROM profiles)
+        UNION ALL
+        SELECT cat, name, q FROM profiled_spread
     )
-    SELECT cat, name, {_SUMS}, any_value(spread.q[1]), any_value(spread.q[2]), max(longest)
+    SELECT
+        cat, name, {_SUMS}, least(any_value(spread.q[1]), max(longest)), least(any_value(spread.q[2]), max(longest)),
+        max(longest)
     FROM tally JOIN spread USING (cat, name)
     GROUP BY cat, name
     ORDER BY time DESC, cat, name
@@ -69,7 +80,7 @@ _FILES: Final = f"""
 
 _PROCESSES: Final = f"""
     SELECT
-        any_value(host) AS name_of_host, any_value(pid) AS id, count(DISTINCT thread), {_SUMS}, process
+        any_value(host) AS name_of_host, any_value(pid) AS id, greatest(1, count(DISTINCT thread)), {_SUMS}, process
     FROM tally
     WHERE cat IN (SELECT unnest(?))
     GROUP BY process
@@ -83,15 +94,20 @@ _EDGES: Final = """
         SELECT process, ts, ts + dur AS ends, coalesce(max(ts + dur) OVER (
             PARTITION BY process ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0) AS before
-        FROM raw_calls
-        JOIN threads ON threads.id = thread
-        WHERE dur > 0 AND function IN (SELECT id FROM functions WHERE cat IN (SELECT unnest(?)))
+        FROM (
+            SELECT process, ts, dur, cat
+            FROM raw_calls JOIN threads ON threads.id = thread JOIN functions ON functions.id = function
+            UNION ALL
+            SELECT process, ts, dur, cat FROM profiles
+        )
+        WHERE dur > 0 AND cat IN (SELECT unnest(?))
     )
     WHERE ends > before
 """
 """Each call's part that no earlier call of its process covers: the parts of one process do not overlap.
 
 Times are in the trace's microseconds: rounding down moves both ends of a call alike, so that sums of parts are right.
+A profile's calls count as if they were made one after the other from the first one on.
 """
 
 _BUSY: Final = "SELECT process, 1000 * sum(ends - begins) FROM busy GROUP BY process"
@@ -106,6 +122,12 @@ _WALL: Final = """
     )
     WHERE ends > before
 """
+
+_THREADS: Final = """
+    SELECT coalesce(sum(greatest(1, threads)), 0)::BIGINT
+    FROM (SELECT count(DISTINCT thread) AS threads FROM tally GROUP BY process)
+"""
+"""A process of which only profiles are known has one at least."""
 
 _SPAN: Final = f"""
     SELECT min(first), max(last) FROM (
@@ -185,7 +207,7 @@ def _header(traces: Traces, totals: list[CategoryRow], processes: list[ProcessRo
         started_us=started,
         wall_ns=wall,
         processes=len({(row.host, row.pid) for row in processes} | traces.catalog.processes.keys()),
-        threads=len(traces.calls.threads),
+        threads=traces.database.execute(_THREADS).fetchall()[0][0],
         files=len(files),
         calls=sum(row.calls for row in totals),
         total_categories=tuple(sorted(row.category for row in totals)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from datacrumbs.analysis import layers, progress, sources, tables
+from datacrumbs.analysis import layers, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import Note, database, load
@@ -26,8 +26,8 @@ class Traces:
     """Some trace files, read.
 
     `calls` are all calls; `database` has them as the table `raw_calls`, what their numbers stand for as `functions`,
-    `threads` and `files`, and all other lines as `records` (schema.py) and `names` (catalog.py); `notes` say what could
-    not be read.
+    `threads` and `files`, calls that were added up as `profiles`, and all other lines as `records` (schema.py) and
+    `names` (catalog.py); `notes` say what could not be read.
     """
 
     database: duckdb.DuckDBPyConnection
@@ -60,6 +60,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
             catalog = read_catalog(connection, paths)
             of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
             tables.make(connection, calls, of_functions)
+            profiles.make(connection)
             yield Traces(connection, calls, of_functions, tuple(paths), catalog, tuple(notes))
         except duckdb.OutOfMemoryException as error:
             raise BusyError(

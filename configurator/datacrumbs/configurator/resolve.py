@@ -102,6 +102,8 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
             mode=spec.mode,
             min_duration_ns=spec.min_duration_ns,
             kernel=selection.kernel,
+            interval_ns=spec.interval_ns,
+            rate_limit=spec.rate_limit,
             excluded=tuple(selection.excluded),
         ),
         tuple(selection.origins),

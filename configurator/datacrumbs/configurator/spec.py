@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 from datacrumbs.configurator.arguments import words
 from datacrumbs.configurator.pattern import Pattern
-from datacrumbs.core.probes import MAX_NAME, Capture, Mode
+from datacrumbs.core.probes import LONGEST_INTERVAL, MAX_NAME, MAX_RATE, MODES, SHORTEST_INTERVAL, Capture, Mode
 from datacrumbs.core.yamlfile import Mapping, Node, suggestion
 from datacrumbs.core.yamlfile import parse as parse_yaml
 
@@ -33,7 +33,7 @@ TYPES: Final[MappingType[str, tuple[str, ...]]] = {
 }
 """The kinds of entry and where each may take its names from; the first is meant where `type` is missing."""
 
-_TOP: Final = ("capture_probes", "mode", "min_duration")
+_TOP: Final = ("capture_probes", "mode", "min_duration", "interval", "rate_limit")
 _CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets")
 _CAPTURING: Final = ("arguments", "headers", "function_arguments")
 _LATER: Final = (
@@ -50,6 +50,8 @@ _LATER: Final = (
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|us|ms|s)\Z")
 _UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _LONGEST: Final = 3_600 * 1_000_000_000
+_INTERVAL: Final = 1_000_000_000
+_RATE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A host YAML, checked but not yet compared with this machine."""
+    """A host YAML, checked but not yet compared with this machine. See ProbeSet for the members."""
 
     entries: tuple[Entry, ...]
     mode: Mode = "trace"
     min_duration_ns: int = 0
+    interval_ns: int = _INTERVAL
+    rate_limit: int = _RATE
 
 
 def parse(data: bytes, name: str) -> Spec:
@@ -106,16 +110,20 @@ def parse(data: bytes, name: str) -> Spec:
         DataError: with file, line and column of the first mistake.
     """
     top = parse_yaml(data, name).mapping(_TOP)
-    mode, shortest = top.get("mode"), top.get("min_duration")
+    mode, shortest, interval, limit = (top.get(key) for key in ("mode", "min_duration", "interval", "rate_limit"))
     entries = [
         _entry(node.mapping((*_CHOOSING, *_CAPTURING, *_LATER)))
         for node in top.require("capture_probes").items(MAX_ENTRIES)
     ]
     if not entries:
         raise top.require("capture_probes").wrong("the list is empty", "add an entry")
-    if mode:
-        mode.choice(("trace",))
-    return Spec(tuple(entries), "trace", _duration(shortest) if shortest else 0)
+    return Spec(
+        tuple(entries),
+        cast("Mode", mode.choice(MODES)) if mode else "trace",
+        _duration(shortest, 0, _LONGEST) if shortest else 0,
+        _duration(interval, SHORTEST_INTERVAL, LONGEST_INTERVAL) if interval else _INTERVAL,
+        limit.integer(1, MAX_RATE) if limit else _RATE,
+    )
 
 
 def _entry(members: Mapping) -> Entry:
@@ -205,10 +213,16 @@ def _excludes(members: Mapping) -> tuple[Pattern, ...]:
     return tuple(_pattern(item) for item in (node.items(MAX_EXCLUDES) if node.is_list() else [node]))
 
 
-def _duration(node: Node) -> int:
-    """A time such as `10us` in nanoseconds; a bare 0 is one too."""
+def _duration(node: Node, least: int, most: int) -> int:
+    """A time such as `10us` in nanoseconds, from `least` to `most`; a bare 0 is one too."""
     match = _DURATION.match("0ns" if node.written() == "0" else node.written())
     nanoseconds = Fraction(match[1]) * _UNITS[match[2]] if match else Fraction(-1)
-    if nanoseconds.denominator != 1 or not 0 <= nanoseconds <= _LONGEST:
-        raise node.wrong("a time up to one hour is wanted here", "write it as 500ns, 10us, 1.5ms or 2s")
+    if nanoseconds.denominator != 1 or not least <= nanoseconds <= most:
+        wanted = f"from {_written(least)} to {_written(most)}" if least else "up to one hour"
+        raise node.wrong(f"a time {wanted} is wanted here", "write it as 500ns, 10us, 1.5ms or 2s")
     return int(nanoseconds)
+
+
+def _written(nanoseconds: int) -> str:
+    unit = next(unit for unit in ("s", "ms", "us", "ns") if nanoseconds % _UNITS[unit] == 0)
+    return f"{nanoseconds // _UNITS[unit]}{unit}"

@@ -37,6 +37,8 @@ class Config:
     """Most functions in one run."""
     max_files: int = 1_000_000
     """Most files whose names one run keeps; events on further files lack the name, and are counted."""
+    profile_keys: int = 32_768
+    """Processes, functions and files together that one interval of a profile has room for; 512 bytes each."""
     signer_socket: Path = Path("/run/datacrumbs/signer.sock")
     signing_key: Path = Path("/var/lib/datacrumbs/signing.key")
     policy: Path = Path("/etc/datacrumbs/policy.yaml")
@@ -134,6 +136,7 @@ _READERS: Final[Mapping[str, Callable[[Node], Any]]] = {
     "ring_mib": _ring_mib,
     "max_functions": _max_functions,
     "max_files": lambda node: node.integer(1, 1 << 24),
+    "profile_keys": lambda node: node.integer(1, 1 << 22),
     "signer_socket": _path,
     "signing_key": _path,
     "policy": _path,

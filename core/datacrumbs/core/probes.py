@@ -28,7 +28,13 @@ MAX_PATHS: Final = 2
 """Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
 
 Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint"]
-Mode = Literal["trace"]
+Mode = Literal["trace", "profile", "auto"]
+"""Every call is an event; calls are added up; calls are events until their function passes the rate limit."""
+MODES: Final = ("trace", "profile", "auto")
+SHORTEST_INTERVAL: Final = 10_000_000
+LONGEST_INTERVAL: Final = 60_000_000_000
+"""Nanoseconds. The kernel counts the calls of an interval in 32 bits."""
+MAX_RATE: Final = 1_000_000_000
 ArgumentType = Literal[
     "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "hex", "pointer", "f32", "f64", "string", "dev", "blkop"
 ]  # fmt: skip
@@ -163,6 +169,10 @@ class ProbeSet:
     """Calls shorter than this are counted but not written."""
     kernel: str = ""
     """The kernel that the offsets of fields are for (btf.fingerprint); "" where there are none."""
+    interval_ns: int = 1_000_000_000
+    """What a line of a profile covers."""
+    rate_limit: int = 10_000
+    """Mode auto: calls of one function in a second, beyond which it is profiled."""
     excluded: tuple[str, ...] = field(default=())
     """What the configurator left out, one line of text each with the reason: the trace repeats them."""
 
@@ -173,6 +183,8 @@ class ProbeSet:
             "arch": self.arch,
             "mode": self.mode,
             "min_duration_ns": self.min_duration_ns,
+            "interval_ns": self.interval_ns,
+            "rate_limit": self.rate_limit,
             "files": [{"path": f.path, "build_id": f.build_id} for f in self.files],
             "probes": [_probe_to_json(p) for p in self.probes],
             "excluded": list(self.excluded),
@@ -200,9 +212,11 @@ class ProbeSet:
             arch=top.text("arch"),
             probes=probes,
             files=files,
-            mode=top.choice("mode", ("trace",)),  # type: ignore[arg-type]
+            mode=top.choice("mode", MODES),  # type: ignore[arg-type]
             min_duration_ns=top.integer("min_duration_ns", 0, 2**62),
             kernel=top.optional_text("kernel"),
+            interval_ns=top.integer("interval_ns", SHORTEST_INTERVAL, LONGEST_INTERVAL),
+            rate_limit=top.integer("rate_limit", 1, MAX_RATE),
             excluded=top.texts("excluded", MAX_PROBES, 4 * MAX_NAME),
         )
         top.finish()

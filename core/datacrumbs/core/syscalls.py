@@ -146,6 +146,15 @@ _CALLS: Final = {
 IO_CALLS: Final = tuple(_CALLS)
 """The system calls that have more than their time captured."""
 
+MOVES: Final = frozenset(
+    [
+        "read", "pread64", "readv", "preadv", "preadv2", "recvfrom",
+        "write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto",
+        "sendfile", "copy_file_range", "splice", "tee", "vmsplice",
+    ]
+)  # fmt: skip
+"""The system calls whose result is a number of bytes that they moved."""
+
 KERNEL_NAMES: Final = {
     "newstat": "stat",
     "newlstat": "lstat",

@@ -162,11 +162,19 @@ class _Screen:
     def done(self, outcome: Outcome) -> None:
         if self._live:
             sys.stderr.write("\r\033[K")
-        lost = sum(outcome.lost.values())
-        most = max(outcome.lost, key=lambda name: outcome.lost[name], default="")
-        where = f" (most of {most}: {outcome.lost[most]}; raise ring_mib)" if lost else ""
-        missed = f", {outcome.missed} calls did not return" if outcome.missed else ""
-        self._say(f"captured {outcome.stats.captured} calls, lost {lost}{where}{missed}; trace: {outcome.trace}")
+        gaps, stats = outcome.gaps, outcome.stats
+        lost, brief = sum(gaps.lost.values()), sum(gaps.brief.values())
+        most = max(gaps.lost, key=lambda name: gaps.lost[name], default="")
+        notes = [f" (most of {most}: {gaps.lost[most]}; raise ring_mib)" if lost else ""]
+        notes.append(f", {gaps.missed} calls did not return" if gaps.missed else "")
+        notes.append(f", {brief} were shorter than min_duration" if brief else "")
+        notes.append(
+            f", {stats.overflowed} found no room for their file (raise profile_keys)" if stats.overflowed else ""
+        )
+        notes.append(f", {len(gaps.profiled)} functions were profiled" if gaps.profiled else "")
+        self._say(f"captured {stats.captured} calls, lost {lost}{''.join(notes)}; trace: {outcome.trace}")
+        if stats.profile_error:
+            self._say(f"part of the profile could not be read: {os.strerror(stats.profile_error)}")
 
     def _say(self, text: str) -> None:
         if not self._quiet:

@@ -13,6 +13,8 @@ from datacrumbs.core.errors import InternalError
 from datacrumbs.core.probes import Probe, ProbeSet, Syscall
 from datacrumbs.runtime import formats
 from datacrumbs.runtime._native import ffi, lib
+from datacrumbs.runtime.profiling import Tables
+from datacrumbs.runtime.programs import SLOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Stats:
     lines_unwritten: int
     bytes_text: int
     bytes_file: int
+    overflowed: int
+    """Profiled calls for whose process and file there was no room."""
+    profile_error: int
+    """errno of a profile that could not be read; 0: none."""
     last_error: int
     """errno of the last failed write; 0 where none failed."""
 
@@ -53,9 +59,12 @@ class Drain:
         host: host hash.
         max_files: how many files' names to keep.
         epoch: what to add to CLOCK_MONOTONIC, ns.
+        profile: the tables of profile mode.
     """
 
-    def __init__(self, ring: int, trace: int, probes: ProbeSet, host: int, max_files: int, epoch: int) -> None:
+    def __init__(
+        self, ring: int, trace: int, probes: ProbeSet, host: int, max_files: int, epoch: int, profile: Tables
+    ) -> None:
         self._keep: list[Any] = []
         table = ffi.new("struct dc_format[]", [self._format(probe) for probe in probes.probes])
         self._keep.append(table)
@@ -70,6 +79,15 @@ class Drain:
                 "host": host,
                 "max_files": max_files,
                 "nested": any(not isinstance(probe.target, Syscall) for probe in probes.probes),
+                "profile": {
+                    "tables": profile.slots,
+                    "slot": 2 * SLOT,
+                    "pair": profile.pair,
+                    "overflow": profile.overflow,
+                    "keys": profile.keys,
+                    "functions": profile.functions,
+                    "interval": profile.interval_ns,
+                },
             },
         )
         self._drain = lib.dc_drain_create(options)
@@ -116,6 +134,8 @@ class Drain:
             sink.lines_unwritten,
             sink.bytes_text,
             sink.bytes_file,
+            raw.overflowed,
+            raw.profile_error,
             sink.last_error,
         )
 
@@ -123,6 +143,7 @@ class Drain:
         """The words around the values, made once."""
         head, extra, names = formats.words(probe)
         return formats.numbers(probe) | {
+            "quoted": self._text(jsontext.dump(probe.name)),
             "head": self._text(head),
             "extra": self._text(extra),
             "arguments": [self._text(name) for name in names] + [ffi.NULL] * (lib.DC_MAX_ARGS - len(names)),

@@ -6,7 +6,7 @@ import platform
 from typing import Any, Final
 
 from datacrumbs.core.errors import InternalError
-from datacrumbs.core.probes import Argument, Capture
+from datacrumbs.core.probes import RESULT, Argument, Capture
 from datacrumbs.runtime._native import lib
 
 _BYTES: Final = {"i8": 1, "u8": 1, "i16": 2, "u16": 2, "i32": 4, "u32": 4, "f32": 4}
@@ -71,12 +71,29 @@ def spec(capture: Capture, *, instant: bool = False) -> dict[str, Any]:
         places["descriptor"][i] = lib.DC_NONE if ref.handle else ref.descriptor & 0xFF
         places["path"][i] = ref.path & 0xFF
         places["directory"][i] = ref.directory & 0xFF
+    factors = [_factor(capture, at) for at in capture.size[: lib.DC_MAX_FACTORS]]
     return {
         "flags": flags,
         "count": len(capture.arguments),
         "fetch": [fetch(argument) for argument in capture.arguments],
         **places,
+        "result_shape": _shape("i64" if capture.returns == "errno" else capture.returns),
+        "factor_count": len(factors),
+        "factors": factors,
     }
+
+
+def _factor(capture: Capture, at: int) -> dict[str, int]:
+    kind = capture.returns if at == RESULT else capture.arguments[at].type
+    return {"at": lib.DC_NONE if at == RESULT else at, "shape": _shape("i64" if kind == "errno" else kind)}
+
+
+def _shape(kind: str) -> int:
+    """How wide a number is, and whether it has a sign; 0 for what is no number."""
+    if kind in ("", "hex", "pointer", "string", "f32", "f64"):
+        return 0
+    sign: int = lib.DC_SIGNED if kind.startswith("i") else 0
+    return sign | _BYTES.get(kind, 8)
 
 
 def fetch(argument: Argument, machine: str | None = None) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from datacrumbs.core import jsontext
 from datacrumbs.core.probes import ARGUMENT_TYPES, Capture, Probe, Syscall
+from datacrumbs.core.syscalls import MOVES
 from datacrumbs.runtime._native import lib
 
 TYPES: Final[dict[str, int]] = {
@@ -35,6 +36,7 @@ def numbers(probe: Probe) -> dict[str, Any]:
         "result": lib.DC_ERRNO if system_call else TYPES[capture.returns],
         "factor_count": len(size),
         "factors": list(size),
+        "moves": isinstance(probe.target, Syscall) and probe.target.name in MOVES,
         **_handles(capture),
     }
 

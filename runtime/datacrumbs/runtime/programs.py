@@ -14,6 +14,7 @@ from typing import Any, Final
 from datacrumbs.core.errors import InternalError, KernelError
 from datacrumbs.core.probes import ProbeSet, Syscall
 from datacrumbs.core.runid import fnv1a
+from datacrumbs.core.syscalls import MOVES
 from datacrumbs.runtime import fetches
 from datacrumbs.runtime._native import ffi, lib
 
@@ -156,6 +157,8 @@ def fill_specs(programs: Programs, probes: ProbeSet) -> None:
             spec.directory[i] = ref.directory & 0xFF
             if ref.returned:
                 spec.flags |= lib.DC_SPEC_RETURNS_FILE
+        if probe.target.name in MOVES:
+            spec.flags |= lib.DC_SPEC_MOVES
         if len(capture.arguments) > 2 or len(capture.files) > 1 or any(ref.path >= 0 for ref in capture.files):
             spec.flags |= lib.DC_SPEC_EXTENDED
         if probe.target.number < lib.DC_MAX_CALLS:
@@ -174,7 +177,9 @@ def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
 class RunEntry:
     """The run's entry in the table of runs; the programs heed nobody until `activate`."""
 
-    def __init__(self, programs: Programs, run_id: str, uid: int, min_duration_ns: int) -> None:
+    def __init__(
+        self, programs: Programs, run_id: str, uid: int, min_duration_ns: int, mode: int = 0, rate_limit: int = 0
+    ) -> None:
         self._map = programs.map("runs")
         self._entry = ffi.new(
             "struct dc_run *",
@@ -184,6 +189,8 @@ class RunEntry:
                 "min_duration": min_duration_ns,
                 "pid_level": _pid_level(programs),
                 "pid_space": Path("/proc/self/ns/pid").stat().st_ino,
+                "mode": mode,
+                "rate_limit": rate_limit,
             },
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from datacrumbs.core.probes import ProbeSet
 from datacrumbs.core.runid import fnv1a
 from datacrumbs.runtime.drain import Stats
 from datacrumbs.runtime.plan import AttachPlan
@@ -14,6 +16,22 @@ from datacrumbs.runtime.run import Run
 
 MAX_LISTED = 200
 """Refused or lost functions that are listed one by one in a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What the kernel counted besides what it sent."""
+
+    lost: dict[str, int]
+    """By function; "(files and processes)" stands for records that belong to none."""
+    missed: int
+    """Calls of user functions that did not return: longjmp, exceptions, threads that ended."""
+    brief: dict[str, int]
+    """Calls shorter than min_duration, by function."""
+    brief_ns: int
+    """The time of all of them."""
+    profiled: tuple[str, ...]
+    """Mode auto: functions that passed the rate limit."""
 
 
 def host_hash(host: str) -> int:
@@ -39,6 +57,7 @@ def opening(run: Run, plan: AttachPlan) -> list[dict[str, Any]]:
                 "probes": plan.attached,
                 "probe_file": run.sealed.digest,
                 "min_duration_ns": run.sealed.probes.min_duration_ns,
+                **_mode(run.sealed.probes),
                 "refused_count": len(plan.refused),
                 "refused": refused,
                 "excluded": list(run.sealed.probes.excluded[:MAX_LISTED]),
@@ -47,9 +66,21 @@ def opening(run: Run, plan: AttachPlan) -> list[dict[str, Any]]:
     ]
 
 
-def closing(run: Run, stats: Stats, lost: dict[str, int], missed: int, reason: str) -> list[dict[str, Any]]:
+def _mode(probes: ProbeSet) -> dict[str, Any]:
+    more: dict[str, Any] = {"mode": probes.mode}
+    if probes.mode != "trace":
+        more["interval_ns"] = probes.interval_ns
+    if probes.mode == "auto":
+        more["rate_limit"] = probes.rate_limit
+    return more
+
+
+def _most(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: -item[1])[:MAX_LISTED])
+
+
+def closing(run: Run, stats: Stats, gaps: Gaps, reason: str) -> list[dict[str, Any]]:
     """What was captured and what is missing; a trace without this record was cut off."""
-    most = sorted(lost.items(), key=lambda item: -item[1])[:MAX_LISTED]
     return [
         _record(
             "datacrumbs",
@@ -58,9 +89,14 @@ def closing(run: Run, stats: Stats, lost: dict[str, int], missed: int, reason: s
                 "value": run.run_id,
                 "ended": time.time_ns() // 1000,
                 "captured": stats.captured,
-                "lost": sum(lost.values()),
-                "lost_by_function": dict(most),
-                "missed_returns": missed,
+                "lost": sum(gaps.lost.values()),
+                "lost_by_function": _most(gaps.lost),
+                "missed_returns": gaps.missed,
+                "brief": sum(gaps.brief.values()),
+                "brief_ns": gaps.brief_ns,
+                "brief_by_function": _most(gaps.brief),
+                "overflowed": stats.overflowed,
+                "profiled": list(gaps.profiled[:MAX_LISTED]),
                 "unnamed": stats.unnamed,
                 "unwritten": stats.lines_unwritten,
                 "reason": reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final
 
 from datacrumbs.core.config import Config
 from datacrumbs.core.errors import OutputError
-from datacrumbs.runtime import presence, records
+from datacrumbs.runtime import presence, profiling, records
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
 from datacrumbs.runtime.plan import AttachPlan, without
@@ -26,6 +27,7 @@ from datacrumbs.runtime.programs import (
     ring,
 )
 from datacrumbs.runtime.providers import functions, syscalls, tracepoints
+from datacrumbs.runtime.records import Gaps
 from datacrumbs.runtime.run import Run, open_trace
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,10 +40,7 @@ class Outcome:
 
     trace: Path
     stats: Stats
-    lost: dict[str, int]
-    """By function; "(files and processes)" stands for records that belong to none."""
-    missed: int
-    """Calls of user functions that did not return: longjmp, exceptions, threads that ended."""
+    gaps: Gaps
 
 
 def trace_run(
@@ -61,17 +60,23 @@ def trace_run(
     """
     with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs, _signals_held():
         fill_specs(programs, run.sealed.probes)
+        probes = run.sealed.probes
         if plan.links:
-            fill_function_specs(programs, run.sealed.probes)
-        entry = RunEntry(programs, run.run_id, run.user.uid, run.sealed.probes.min_duration_ns)
-        with ring(programs, config.ring_mib) as ring_descriptor, contextlib.ExitStack() as attachments:
+            fill_function_specs(programs, probes)
+        mode, limit = profiling.MODES[probes.mode], profiling.window_limit(probes)
+        entry = RunEntry(programs, run.run_id, run.user.uid, probes.min_duration_ns, mode, limit)
+        with (
+            ring(programs, config.ring_mib) as ring_descriptor,
+            profiling.tables(programs, probes, config.profile_keys) as tables,
+            contextlib.ExitStack() as attachments,
+        ):
             attachments.enter_context(syscalls.attached(programs))
             attachments.enter_context(functions.attached(programs, plan))
             refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
             plan = without(plan, refused, run.sealed.probes)
             path, descriptor = _new_trace(run, config)
             host = records.host_hash(run.host)
-            with Drain(ring_descriptor, descriptor, run.sealed.probes, host, config.max_files, epoch_ns()) as drain:
+            with Drain(ring_descriptor, descriptor, probes, host, config.max_files, epoch_ns(), tables) as drain:
                 drain.write(records.opening(run, plan))
                 drain.start()
                 with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
@@ -79,10 +84,10 @@ def trace_run(
                     reason = _wait(drain, look)
                 attachments.close()
                 drain.stop()
-                lost, missed = _lost(run, programs), _missed(plan, programs)
-                drain.write(records.closing(run, drain.stats(), lost, missed, reason))
+                gaps = _gaps(run, plan, programs)
+                drain.write(records.closing(run, drain.stats(), gaps, reason))
                 drain.finish()
-                return Outcome(path, drain.stats(), lost, missed)
+                return Outcome(path, drain.stats(), gaps)
 
 
 @contextlib.contextmanager
@@ -121,7 +126,9 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
     if plan.events:
         wanted[tracepoints.OBJECT] = tracepoints.wanted(run.sealed.probes, plan.event_links)
     count = len(run.sealed.probes.probes)
-    return Programs(wanted, dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE), count))
+    return Programs(
+        wanted, dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE, "briefs", "rates"), count)
+    )
 
 
 def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
@@ -135,17 +142,20 @@ def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
         ) from error
 
 
-def _lost(run: Run, programs: Programs) -> dict[str, int]:
-    probes = run.sealed.probes.probes
-    counts: dict[str, int] = {}
+def _gaps(run: Run, plan: AttachPlan, programs: Programs) -> Gaps:
+    probes = run.sealed.probes
+    names = [probe.name for probe in probes.probes]
+    lost: Counter[str] = Counter()
     for fn, count in lost_counts(programs).items():
-        name = probes[fn].name if 0 <= fn < len(probes) else "(files and processes)"
-        counts[name] = counts.get(name, 0) + count
-    return counts
-
-
-def _missed(plan: AttachPlan, programs: Programs) -> int:
+        lost[names[fn] if 0 <= fn < len(names) else "(files and processes)"] += count
     missed = missed_returns(programs, list(plan.events), tracepoints.TABLE) if plan.events else {}
     if plan.links:
         missed |= missed_returns(programs, [i for group in plan.groups for i in group.ids])
-    return sum(missed.values())
+    brief: Counter[str] = Counter()
+    brief_ns = 0
+    if probes.min_duration_ns:
+        for fn, (calls, time) in profiling.brief_calls(programs, len(names)).items():
+            brief[names[fn]] += calls
+            brief_ns += time
+    profiled = profiling.profiled(programs, len(names)) if probes.mode == "auto" else []
+    return Gaps(dict(lost), sum(missed.values()), dict(brief), brief_ns, tuple(names[fn] for fn in profiled))

@@ -94,7 +94,8 @@ def test_perfetto_would_tell_of_a_dropped_slice(tmp_path: Path) -> None:
 
 def test_the_documentation_shows_lines_of_the_golden_example() -> None:
     """Every JSON line in docs/trace-format.md is a line of tests/golden/example.pfw."""
-    example = [json.loads(line) for line in (ROOT / "tests/golden/example.pfw").read_text().splitlines()[1:]]
+    golden = [ROOT / "tests" / "golden" / name for name in ("example.pfw", "trace.pfw")]
+    example = [json.loads(line) for path in golden for line in path.read_text().splitlines()[1:]]
     shown = [line for line in (ROOT / "docs/trace-format.md").read_text().splitlines() if line.startswith('{"')]
     assert len(shown) > 8
     for line in shown:

@@ -144,3 +144,18 @@ def test_any_entry_loads_or_is_refused_with_a_place(members: dict[str, str]) -> 
         one(f"{{{text}}}")
     except DataError as error:
         assert error.message.startswith("h.yaml:2:")
+
+
+def test_the_mode_and_what_belongs_to_it() -> None:
+    """Modes, interval and rate limit are read; by default every call is traced."""
+    head = "capture_probes: [{name: io, probe: syscalls}]\n"
+    plain = parse(head.encode(), "host.yaml")
+    assert (plain.mode, plain.interval_ns, plain.rate_limit) == ("trace", 1_000_000_000, 10_000)
+    auto = parse(f"{head}mode: auto\ninterval: 250ms\nrate_limit: 500".encode(), "host.yaml")
+    assert (auto.mode, auto.interval_ns, auto.rate_limit) == ("auto", 250_000_000, 500)
+
+
+@pytest.mark.parametrize("line", ["mode: fast", "interval: 1ms", "interval: 61s", "interval: 0", "rate_limit: 0"])
+def test_modes_that_make_no_sense_are_refused_with_their_place(line: str) -> None:
+    with pytest.raises(DataError, match=r"host\.yaml:2:"):
+        parse(f"capture_probes: [{{name: io, probe: syscalls}}]\n{line}".encode(), "host.yaml")

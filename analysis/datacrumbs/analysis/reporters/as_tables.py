@@ -127,8 +127,7 @@ def _gaps(facts: Completeness) -> Iterable[str]:
         yield f"{_things(facts.refused_count, 'probe')} refused: {'; '.join(facts.refused[:_MANY])}" + (
             "; …" if facts.refused_count > _MANY else ""
         )
-    if facts.min_duration_ns:
-        yield f"calls shorter than {duration(facts.min_duration_ns)} were not written"
+    yield from _not_traced(facts)
     if facts.unnamed:
         yield f"{_things(facts.unnamed, 'call')} on files that had no name any more"
     for source in facts.unclosed:
@@ -157,3 +156,15 @@ def _copied(header: Header) -> str:
 
 def _things(number: int, one: str, many: str = "") -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def _not_traced(facts: Completeness) -> Iterable[str]:
+    """What is known of calls that are no events of their own."""
+    if facts.min_duration_ns:
+        brief = f": {_things(facts.brief, 'call')}, {duration(facts.brief_ns)}" if facts.brief else ""
+        yield f"calls shorter than {duration(facts.min_duration_ns)} were not written{brief}"
+    if facts.profiled_functions:
+        names = _names(facts.profiled_functions)
+        yield f"profiled from some moment on, for they were called too often to be traced: {names}"
+    if facts.overflowed:
+        yield f"{_things(facts.overflowed, 'call')} for whose process and file a profile had no room"
