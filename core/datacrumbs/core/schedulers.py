@@ -45,6 +45,9 @@ class Scheduler(Protocol):
             What an administrator should know or do, one sentence each.
         """
 
+    def reload(self) -> list[str]:
+        """Lets the scheduler's daemons on this node read what was set up, or taken away; notes as in `set_up`."""
+
     def check(self, prefix: Path) -> dict[str, str]:
         """What of the scheduler's side is on this node: names and states."""
 

@@ -36,17 +36,22 @@ class Record:
             document = json.loads(read_regular(path, _MOST))
             self._files, self._blocks = set(document["files"]), set(document["blocks"])
 
+    def is_empty(self) -> bool:
+        """Whether nothing was put on this node."""
+        return not self._files and not self._blocks
+
     def write(self, path: Path, data: bytes, mode: int = 0o644) -> None:
-        """Writes a file of ours.
+        """Writes a file of ours. One that holds just that already, and was not put by us, stays whoever's it is.
 
         Raises:
             OutputError: it cannot be written.
         """
+        if _holds(path, data):
+            return
         self._files.add(str(path))
         self._keep()
         make_folder(path.parent, 0o755)
-        if not _holds(path, data):
-            write_atomically(path, data, mode=mode)
+        write_atomically(path, data, mode=mode)
 
     def add_block(self, path: Path, text: str) -> None:
         """Adds our lines to a file, or replaces those that are there.

@@ -24,6 +24,12 @@ class Slurm:
 
         return set_up(stage, prefix, record)
 
+    def reload(self) -> list[str]:
+        """See `Scheduler`."""
+        from datacrumbs.slurm.setup import reload
+
+        return reload()
+
     def check(self, prefix: Path) -> dict[str, str]:
         """See `Scheduler`."""
         from datacrumbs.slurm.setup import check

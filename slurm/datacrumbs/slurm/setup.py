@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from datacrumbs.core.errors import NoInputError
 from datacrumbs.core.setup import Record, has_block, without_block
 
 _FOLDERS: Final = (Path("/etc/slurm"), Path("/etc/slurm-llnl"), Path("/usr/local/etc/slurm"), Path("/opt/slurm/etc"))
+_SECONDS: Final = 60.0
 _HOOKS: Final = {"Prolog": "prolog", "TaskProlog": "task_prolog", "Epilog": "epilog"}
 
 
@@ -61,8 +63,7 @@ def _plugin(prefix: Path, folder: Path, record: Record) -> list[str]:
     if str(path.name) in without_block(stack):
         return [f"{stack} names {path.name} already"]
     record.add_block(stack, f"optional {path}")
-    both = ["the hooks are in slurm.conf as well: one of the two is enough"] if _has_hooks(folder) else []
-    return [*both, "now, once: scontrol reconfigure"]
+    return ["the hooks are in slurm.conf as well: one of the two is enough"] if _has_hooks(folder) else []
 
 
 def _hooks(prefix: Path, folder: Path, record: Record) -> list[str]:
@@ -84,7 +85,30 @@ def _hooks(prefix: Path, folder: Path, record: Record) -> list[str]:
     if lines:
         record.add_block(conf, "\n".join(lines))
     both = ["the plugin is in plugstack.conf as well: one of the two is enough"] if _has_plugin(folder) else []
-    return [*notes, *both, "now, once: scontrol reconfigure"]
+    return [*notes, *both]
+
+
+def reload() -> list[str]:
+    """Restarts slurmd, which jobs survive: it looks at plugstack.conf when it starts, and at slurm.conf as well.
+
+    A controller on this node reads slurm.conf anew.
+    """
+    notes = []
+    if not _runs("systemctl", "try-restart", "slurmd.service"):
+        notes.append("slurmd could not be restarted: restart it, so that it reads its configuration")
+    if _runs("systemctl", "is-active", "--quiet", "slurmctld.service") and not _runs("scontrol", "reconfigure"):
+        notes.append("slurmctld could not be told: scontrol reconfigure")
+    return notes
+
+
+def _runs(*command: str) -> bool:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False, env=None
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _has_plugin(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from datacrumbs.core.errors import UsageError
 from datacrumbs.core.text import printable
 
 FANOUT: Final = 64
-_SSH: Final = "-oBatchMode=yes -oConnectTimeout=10"
+_SSH: Final = "-oBatchMode=yes -oConnectTimeout=10 -oLogLevel=ERROR"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,9 @@ class Job:
         """Removes what is kept of it."""
         for kind in ("why", "error", "seen", "env"):
             self.file(kind).unlink(missing_ok=True)
+        if not self.runtime():  # what a runtime leaves that was killed
+            self.ready.unlink(missing_ok=True)
+            self.ready.with_suffix(".lock").unlink(missing_ok=True)
 
     def error(self) -> str:
         """How its runtime failed, as one line; empty when it did not say."""

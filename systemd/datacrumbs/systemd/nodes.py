@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from datacrumbs.core import cli
-from datacrumbs.core.errors import UnavailableError, UsageError
+from datacrumbs.core.errors import NoInputError, UnavailableError, UsageError
 from datacrumbs.core.metadata import Metadata, check_probe_file
 
 RUN: Final = "datacrumbs_run"
@@ -99,7 +99,10 @@ def _everywhere(options: Namespace, words: Sequence[str], data: bytes, good: str
     answers = on_nodes(nodes, [node_program("datacrumbs_node"), *words], data, _SECONDS, options.ssh_user)
     for names, text in grouped(answers):
         print(f"{names}: {text}")
-    bad = [answer.node for answer in answers if answer.code != 0 or answer.text.split("\n")[0] != good]
+    said = {answer.node: answer.text.split("\n")[0] for answer in answers if answer.code == 0}
+    if set(said.values()) == {"absent"} and len(said) == len(nodes):
+        raise NoInputError(f"{what} is on none of these nodes", "check the run id, and the list of nodes")
+    bad = [node for node in nodes if said.get(node) not in (good, "absent")]
     if bad:
         raise UnavailableError(f"{what} is not {good} on {len(bad)} of {len(nodes)} nodes", "see what they say above")
     return 0

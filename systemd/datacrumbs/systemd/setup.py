@@ -17,7 +17,7 @@ from datacrumbs.core import cli, config
 from datacrumbs.core.config import Config
 from datacrumbs.core.errors import RefusedError, UnavailableError, UsageError
 from datacrumbs.core.files import read_regular
-from datacrumbs.core.schedulers import find_schedulers
+from datacrumbs.core.schedulers import Scheduler, find_schedulers
 from datacrumbs.core.setup import Record
 from datacrumbs.systemd.nodes import node_program
 
@@ -119,11 +119,7 @@ def _here(options: argparse.Namespace) -> int:
             print(f"{name}: {state}")
         return 0 if all(states[name] != services.MISSING for name in services.NEEDED) else 69
     if options.unsetup:
-        services.stop()
-        for name in record.remove():
-            print(f"removed {name}")
-        services.forget(prefix)
-        return 0
+        return _take_back(record, prefix, scheduler)
     notes = []
     if options.stage in ("services", "all"):
         notes += services.set_up(prefix, record, baggage.get("keys", {}), baggage.get("settings", ""))
@@ -131,7 +127,21 @@ def _here(options: argparse.Namespace) -> int:
         if scheduler is None:
             raise UsageError(f"this installation knows no scheduler '{options.scheduler}'", "install one that does")
         notes += scheduler.set_up(options.stage, prefix, record)
+        notes += scheduler.reload()
     print("\n".join(["ready", *notes]))
+    return 0
+
+
+def _take_back(record: Record, prefix: Path, scheduler: Scheduler | None) -> int:
+    """The scheduler first forgets what it calls, before that is gone: a hook that is missing would drain the node."""
+    from datacrumbs.systemd import services
+
+    was_empty = record.is_empty()
+    gone = record.remove()
+    notes = scheduler.reload() if scheduler and not was_empty else []
+    services.stop()
+    services.forget(prefix)
+    print("\n".join([*(f"removed {name}" for name in gone), *notes, "nothing is left"]))
     return 0
 
 

@@ -13,32 +13,25 @@ from pathlib import Path
 from typing import Final
 
 from datacrumbs.core.config import Config
+from datacrumbs.core.journal import ERROR, INFO, NOTICE, send
 from datacrumbs.core.text import printable
 from datacrumbs.core.users import User, run_as
 
+__all__ = ["ERROR", "INFO", "NOTICE", "PROG", "journal", "note_path", "tell_owner"]
+
 PROG: Final = "datacrumbs_node"
-ERROR: Final = 3
-NOTICE: Final = 5
-INFO: Final = 6
-"""Priorities of syslog(3)."""
-_JOURNAL: Final = "/run/systemd/journal/socket"
 _NOTE_SECONDS: Final = 3.0
 
 
 def journal(message: str, priority: int = INFO, fields: Mapping[str, str] | None = None) -> None:
-    """One message with fields in the journal (systemd.journal-fields(7)), and on stderr for the scheduler's own log.
+    """One message with fields in the journal, and on stderr for the scheduler's own log.
 
     Nothing that goes wrong here is worth a job's time.
     """
-    text = printable(message)
-    values = {"MESSAGE": text, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": PROG, **(fields or {})}
-    data = "".join(f"{name}={printable(value)}\n" for name, value in values.items()).encode(errors="replace")
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-        to.setblocking(False)
-        to.sendto(data, _JOURNAL)
+    send(PROG, message, priority, fields)
     if priority <= NOTICE:
         with contextlib.suppress(OSError, ValueError):
-            print(f"{PROG}: {text}", file=sys.stderr, flush=True)
+            print(f"{PROG}: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def note_path(config: Config, user: User, run_id: str) -> Path:
