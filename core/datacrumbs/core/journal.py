@@ -42,7 +42,7 @@ def send(identifier: str, message: str, priority: int = INFO, fields: Mapping[st
 
 
 def is_ours(descriptor: int) -> bool:
-    """Whether a descriptor leads to the journal already, as a service's stderr does (JOURNAL_STREAM, systemd.exec(5))."""
+    """Whether a descriptor leads to the journal already, as a service's stderr does: systemd.exec(5)."""
     try:
         status = os.fstat(descriptor)
     except OSError:

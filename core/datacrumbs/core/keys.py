@@ -6,8 +6,10 @@ path and say precisely what is wrong, in the manner of munge's path_is_secure.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from datacrumbs.core.errors import ConfigError, DataError
 from datacrumbs.core.files import open_regular, read_bounded, write_atomically
@@ -25,6 +26,11 @@ KEY_ID_LENGTH: Final = 16
 MAX_KEYS: Final = 256
 _MAX_KEY_BYTES: Final = 4096
 _RAW_BYTES: Final = 32
+_PLAIN: Final = re.compile(
+    rb"-----BEGIN PUBLIC KEY-----\n(MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=)\n-----END PUBLIC KEY-----\n*"
+)
+"""The PEM that `to_pem` writes: RFC 8410 gives every Ed25519 key the same first bytes. It is read without the library's
+parser of all key formats, which takes 30 ms to import while a job waits."""
 _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -42,6 +48,10 @@ def parse_public(data: bytes, name: str) -> Ed25519PublicKey:
     try:
         if len(data) == _RAW_BYTES:
             return Ed25519PublicKey.from_public_bytes(data)
+        if plain := _PLAIN.fullmatch(data):
+            return Ed25519PublicKey.from_public_bytes(base64.b64decode(plain[1], validate=True)[-_RAW_BYTES:])
+        from cryptography.hazmat.primitives import serialization
+
         key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise DataError(
@@ -54,6 +64,8 @@ def parse_public(data: bytes, name: str) -> Ed25519PublicKey:
 
 def to_pem(key: Ed25519PublicKey) -> bytes:
     """A public key in the form that `parse_public` reads and people can mail."""
+    from cryptography.hazmat.primitives import serialization
+
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -103,6 +115,8 @@ def create_signing_key(path: Path) -> Ed25519PrivateKey:
         OutputError: the file exists, or cannot be written.
         ConfigError: somebody else could change its folder.
     """
+    from cryptography.hazmat.primitives import serialization
+
     secure_folder(path.parent)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -117,6 +131,8 @@ def load_signing_key(path: Path) -> Ed25519PrivateKey:
         NoInputError: it is missing.
         ConfigError: somebody else could read or change it, or it is no Ed25519 key.
     """
+    from cryptography.hazmat.primitives import serialization
+
     with open_regular(path) as fd:
         secure_folder(path.parent)
         secure_file(fd, path, private=True)

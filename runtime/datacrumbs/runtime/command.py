@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datacrumbs.core import cli, config
+from datacrumbs.core import cli, config, journal
 from datacrumbs.core.errors import DataCrumbsError, OutputError, RefusedError, UsageError
 from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.probes import Function
@@ -177,5 +177,8 @@ class _Screen:
             self._say(f"part of the profile could not be read: {os.strerror(stats.profile_error)}")
 
     def _say(self, text: str) -> None:
-        if not self._quiet:
+        if self._quiet:
+            return
+        fields = {"RUN_ID": self._run.run_id, "JOB_ID": self._run.run_id}
+        if not (journal.is_ours(sys.stderr.fileno()) and journal.send(PROG, text, fields=fields)):
             print(f"{PROG}: {printable(text)}", file=sys.stderr, flush=True)
