@@ -35,9 +35,19 @@ void datacrumbs_region_begin(struct datacrumbs_region *region, const char *name)
   region->start = dc_now();
 }
 
+/** Members of a line's args that readers take for what the tracer says: a region cannot have them. */
+static int is_reserved(const char *key) {
+  static const char *const names[] = {"hhash", "fhash",   "fhash2", "fname", "dur_ns",
+                                      "ts_ns", "profile", "cause",  "thread"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+    if (!strcmp(key, names[i]))
+      return 1;
+  return 0;
+}
+
 /** Adds `key\0<type>value\0`, or nothing. A size out of bounds means that nobody opened the region. */
 static void append(struct datacrumbs_region *region, const char *key, char type, const char *value) {
-  if (region->size < TEXT_OFFSET || region->size > DC_MARKER_REGION_MAX)
+  if (region->size < TEXT_OFFSET || region->size > DC_MARKER_REGION_MAX || is_reserved(key))
     return;
   size_t room = DC_MARKER_REGION_MAX - region->size;
   size_t key_size = strnlen(key, room) + 1, value_size = strnlen(value, room) + 1;

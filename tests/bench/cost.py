@@ -16,7 +16,7 @@ from pathlib import Path
 import empty
 from bench import Bench, PerCall, measured, say, wait_for_quiet
 from figures import Figure
-from tracing import BIN
+from tracing import BIN, syscall_probes
 
 CALLS = 2_000
 """A batch of about a millisecond; 201 of them fill half of the default ring."""
@@ -52,6 +52,7 @@ def measure(bench: Bench) -> list[Figure]:
     disturbed = False
     floor = empty.compile_empty(bench)
     probes = bench.site.sign_syscalls()
+    profile = bench.site.sign(syscall_probes(), mode="profile")
     with measured(bench.percall) as other:
         for number in range(bench.rounds):
             say(f"ns per call, round {number + 1} of {bench.rounds}")
@@ -62,6 +63,8 @@ def measure(bench: Bench) -> list[Figure]:
                     rounds.add("empty getppid", other.cost("getppid", CALLS))
             with bench.site.run(probes, f"percall{number}") as run:
                 _datacrumbs(bench, run.run_id, other, rounds)
+            with bench.site.run(profile, f"profiled{number}") as run, _traced(bench, run.run_id) as profiled:
+                rounds.add("profiled pread", profiled.cost("pread", CALLS))
             _nothing(other, rounds)
             _bpftrace(other, rounds)
         say("ns per call under strace and DFTracer")
@@ -75,11 +78,15 @@ def _nothing(other: PerCall, rounds: Rounds) -> None:
     rounds.add("getppid", other.cost("getppid", CALLS))
 
 
+def _traced(bench: Bench, run_id: str) -> contextlib.AbstractContextManager[PerCall]:
+    env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
+    return measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall], env)
+
+
 def _datacrumbs(bench: Bench, run_id: str, other: PerCall, rounds: Rounds) -> None:
     rounds.add("other pread", other.cost("pread", CALLS))
     rounds.add("other getppid", other.cost("getppid", CALLS))
-    env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
-    with measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall], env) as traced:
+    with _traced(bench, run_id) as traced:
         rounds.add("traced pread", traced.cost("pread", CALLS))
         rounds.add("traced getppid", traced.cost("getppid", CALLS))
 
@@ -161,6 +168,7 @@ def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
     histogram = rounds.added("bpftrace pread", "pread")
     ratio = traced / histogram if traced is not None and histogram else None
     empty_pair = rounds.added("empty getppid", "getppid")
+    profiled = rounds.added("profiled pread", "pread")
     floor = "" if empty_pair is None else f"empty programs alone: {empty_pair:.0f} ns"
     bare = f"bare: {rounds.best('pread'):.0f} ns"
     notes = "; ".join(filter(None, [bare, floor, note]))
@@ -172,6 +180,15 @@ def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
             "ns",
             most=130 * bench.slowness,
             note=notes,
+        ),
+        Figure(
+            "  the same in profile mode: added",
+            profiled,
+            "ns",
+            most=130 * bench.slowness,
+            note=""
+            if profiled is None or empty_pair is None
+            else f"beyond empty programs: {profiled - empty_pair:.0f} ns",
         ),
         Figure("  bpftrace, in-kernel histogram: added", histogram, "ns", note="" if histogram else missing),
         Figure("  DataCrumbs over bpftrace", ratio, "x", most=0.4, note="" if ratio is not None else missing),

@@ -16,6 +16,7 @@ import cost  # noqa: E402
 import figures  # noqa: E402
 import floods  # noqa: E402
 import functions  # noqa: E402
+import many_files  # noqa: E402
 import startup  # noqa: E402
 from bench import Bench, BenchError, opened, say  # noqa: E402
 from datacrumbs.core.errors import DataCrumbsError  # noqa: E402
@@ -23,6 +24,7 @@ from datacrumbs.core.errors import DataCrumbsError  # noqa: E402
 PARTS: dict[str, Callable[[Bench], list[figures.Figure]]] = {
     "cost": cost.measure,
     "floods": floods.measure,
+    "profile": many_files.measure,
     "startup": startup.measure,
     "functions": functions.measure,
 }

@@ -39,7 +39,9 @@ struct datacrumbs_region {
 /** Opens a region: its time starts now. Regions nest, and may overlap, as their owner likes. */
 void datacrumbs_region_begin(struct datacrumbs_region *region, const char *name);
 
-/* Arguments of a region, shown with it in the trace. One that finds no more room in it is left out whole. */
+/* Arguments of a region, shown with it in the trace. One that finds no more room in it is left out whole,
+ * and so is one by a name that the tracer itself uses (hhash, fhash, fhash2, fname, dur_ns, ts_ns, profile, cause,
+ * thread). */
 void datacrumbs_region_text(struct datacrumbs_region *region, const char *key, const char *value);
 void datacrumbs_region_integer(struct datacrumbs_region *region, const char *key, long long value);
 void datacrumbs_region_number(struct datacrumbs_region *region, const char *key, double value);

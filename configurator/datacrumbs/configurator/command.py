@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datacrumbs.configurator import report, signing
+from datacrumbs.configurator import refusals, report, signing
 from datacrumbs.configurator.gather import gather, unsupported
 from datacrumbs.configurator.resolve import Resolution, resolve
 from datacrumbs.configurator.spec import Entry, Spec
@@ -50,6 +50,8 @@ def run(argv: Sequence[str]) -> int:
         material = gather(spec, step)
         resolution = resolve(spec, material, arch=os.uname().machine, most=settings.max_functions, left_out=left_out)
     resolution = _narrow(resolution, options.capture)
+    for path in options.drop_refused:
+        resolution = refusals.dropped(resolution, refusals.read(path))
     if options.list:
         sys.stdout.writelines(f"{line}\n" for line in report.lines(resolution))
         return 0
@@ -80,6 +82,14 @@ def _options(argv: Sequence[str]) -> Namespace:
     parser.add_argument("--set", metavar="VAR=VALUE", action="append", default=[], help="what @VAR@ stands for")
     parser.add_argument(
         "--capture", choices=CAPTURES, default="paths", help="how much to take of the arguments (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--drop-refused",
+        metavar="REPORT",
+        type=Path,
+        action="append",
+        default=[],
+        help="leave out what a run refused: the file ….probes.json beside its trace",
     )
     parser.add_argument("--skip-unsupported", action="store_true", help="leave out entries of kinds still to come")
     parser.add_argument("--socket", metavar="PATH", type=Path, help="the signer's socket, if not the configured one")

@@ -18,6 +18,8 @@ from datacrumbs.core.members import MAX_NAME as MAX_NAME
 from datacrumbs.core.members import Members
 
 FORMAT_VERSION: Final = 1
+REPORT_VERSION: Final = 1
+"""Of the report that a run leaves beside its trace."""
 MAX_PROBES: Final = 32_768
 MAX_FILES: Final = 1_024
 MAX_ARGUMENTS: Final = 8
@@ -221,6 +223,16 @@ class ProbeSet:
         )
         top.finish()
         return result
+
+
+def place_of(probe: Probe, files: tuple[Binary, ...]) -> str:
+    """Where a probe is, in words that stay the same from one run to the next."""
+    target = probe.target
+    if isinstance(target, Function):
+        return f"{files[target.file].path}+{target.offset:#x}"
+    if isinstance(target, Syscall):
+        return f"{target.name} ({target.number})"
+    return probe.name
 
 
 def _probe_to_json(probe: Probe) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import os
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from datacrumbs.core.probes import ProbeSet
 from datacrumbs.core.runid import fnv1a
+from datacrumbs.runtime import report
 from datacrumbs.runtime.drain import Stats
 from datacrumbs.runtime.plan import AttachPlan
 from datacrumbs.runtime.run import Run
@@ -39,7 +41,7 @@ def host_hash(host: str) -> int:
     return fnv1a(host.encode())
 
 
-def opening(run: Run, plan: AttachPlan) -> list[dict[str, Any]]:
+def opening(run: Run, plan: AttachPlan, trace: Path) -> list[dict[str, Any]]:
     """The host's name and the run's description."""
     refused = [f"{item.name}: {item.reason}" for item in plan.refused[:MAX_LISTED]]
     return [
@@ -58,6 +60,7 @@ def opening(run: Run, plan: AttachPlan) -> list[dict[str, Any]]:
                 "probe_file": run.sealed.digest,
                 "min_duration_ns": run.sealed.probes.min_duration_ns,
                 **_mode(run.sealed.probes),
+                "report": report.path_for(trace).name,
                 "refused_count": len(plan.refused),
                 "refused": refused,
                 "excluded": list(run.sealed.probes.excluded[:MAX_LISTED]),

@@ -13,7 +13,7 @@ from typing import Final
 
 from datacrumbs.core.config import Config
 from datacrumbs.core.errors import OutputError
-from datacrumbs.runtime import presence, profiling, records
+from datacrumbs.runtime import presence, profiling, records, report
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
 from datacrumbs.runtime.plan import AttachPlan, without
@@ -75,9 +75,10 @@ def trace_run(
             refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
             plan = without(plan, refused, run.sealed.probes)
             path, descriptor = _new_trace(run, config)
+            _write_report(run, plan, path)
             host = records.host_hash(run.host)
             with Drain(ring_descriptor, descriptor, probes, host, config.max_files, epoch_ns(), tables) as drain:
-                drain.write(records.opening(run, plan))
+                drain.write(records.opening(run, plan, path))
                 drain.start()
                 with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
                     ready(path, plan)
@@ -139,6 +140,15 @@ def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
             f"user {run.user.name} cannot create the trace {error.filename or ''}: {os.strerror(error.errno or 0)}",
             "make the folder writable for that user, or set trace_dir",
             who="administrator",
+        ) from error
+
+
+def _write_report(run: Run, plan: AttachPlan, trace: Path) -> None:
+    try:
+        report.write(run, plan, trace)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {report.path_for(trace)}: {os.strerror(error.errno or 0)}", "make room, or set trace_dir"
         ) from error
 
 

@@ -166,3 +166,10 @@ def test_numbers_do_not_depend_on_the_locale(tmp_path):
         [sys.executable, "-c", program], env=os.environ | {"LOCPATH": str(tmp_path)}, capture_output=True, check=True
     )
     assert done.stdout == b"n1.5"
+
+
+def test_names_that_the_tracer_itself_uses_are_left_out():
+    """A region cannot pass for a call on another file, of another host or of another duration."""
+    reserved = dict.fromkeys(("hhash", "fhash", "fhash2", "fname", "dur_ns", "ts_ns", "profile", "cause", "thread"), 1)
+    with region("epoch", **reserved, fhash3=2) as opened:
+        assert text_of(opened) == [b"epoch", b"fhash3", b"n2"]
