@@ -25,19 +25,27 @@
 #define LIBRARY "libdatacrumbs_client.so"
 #define SEPARATORS " :" /* between the entries of LD_PRELOAD: ld.so(8) */
 
-/** The client library of the same installation as this plugin: a link to it in Flux's folder is followed. */
+#ifndef DC_LIBDIR
+#define DC_LIBDIR "/usr/local/lib"
+#endif
+
+static bool is_usable(const char *path, char library[static PATH_MAX]) {
+  return realpath(path, library) && access(library, R_OK) == 0 && !strpbrk(library, SEPARATORS "$");
+}
+
+/** The client library: of the same installation as this plugin where that is a link or at its place, else as installed.
+ */
 static bool find_library(char library[static PATH_MAX]) {
   static const char below[] = "/../../../client/" LIBRARY; /* from datacrumbs/flux/plugins/shell */
   Dl_info self;
   char own[PATH_MAX], path[PATH_MAX + sizeof(below)];
-  if (!dladdr((void *)(uintptr_t)&find_library, &self) || !realpath(self.dli_fname, own))
-    return false;
-  char *slash = strrchr(own, '/');
-  if (!slash)
-    return false;
-  *slash = '\0';
-  snprintf(path, sizeof(path), "%s%s", own, below);
-  return realpath(path, library) && access(library, R_OK) == 0 && !strpbrk(library, SEPARATORS "$");
+  if (dladdr((void *)(uintptr_t)&find_library, &self) && realpath(self.dli_fname, own)) {
+    char *slash = strrchr(own, '/');
+    snprintf(path, sizeof(path), "%.*s%s", (int)(slash ? slash - own : 0), own, below);
+    if (is_usable(path, library))
+      return true;
+  }
+  return is_usable(DC_LIBDIR "/" LIBRARY, library);
 }
 
 /** The user's own entries stay, and come first. */
