@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,22 @@ from typing import Final
 
 from nodes import cgroups, layers, missing, slurm
 from nodes.errors import LackError, NodesError
-from nodes.node import Node
+from nodes.node import BOOT_SECONDS, Node
 from nodes.world import FOLDER, World, created
 
 IDLE_SECONDS: Final = 180
 MOST: Final = 64
+_OURS: Final = (
+    "etc/datacrumbs",
+    "var/lib/datacrumbs*",
+    "usr/local/lib/*datacrumbs*",
+    "usr/local/lib/*/*datacrumbs*",
+    "usr/local/lib/systemd/system/datacrumbs*",
+    "usr/local/bin/datacrumbs*",
+    "usr/local/etc/datacrumbs",
+    "usr/local/libexec/datacrumbs",
+)
+"""Where a machine has what belongs to DataCrumbs; the first two are not what `make install` installs."""
 _SHARED: Final = FOLDER / "shared"
 _SLURM: Final = FOLDER / "slurm"
 
@@ -51,6 +63,24 @@ class Cluster:
         """What Slurm says of each node: idle, mixed, drained*, …"""
         lines = self.login.run("sinfo", "--noheader", "--Node", "--format=%N %T").stdout.splitlines()
         return dict(line.split() for line in lines)
+
+    def configure(self, more: str = "", plugstack: str = "") -> None:
+        """Has all of Slurm run with another configuration; waits until all nodes are idle with it.
+
+        Args:
+            more: further lines of slurm.conf, such as Prolog=.
+            plugstack: the text of plugstack.conf.
+
+        Raises:
+            NodesError: they do not get idle.
+        """
+        (self.slurm_folder / "slurm.conf").write_text(slurm.slurm_conf([node.name for node in self.nodes], more=more))
+        (self.slurm_folder / "plugstack.conf").write_text(plugstack)
+        # A slurmd reads its plugins when it starts, not when it is told to reconfigure.
+        self.login.run("systemctl", "restart", "slurmctld", timeout=BOOT_SECONDS)
+        for node in self.nodes:
+            node.run("systemctl", "restart", "slurmd", timeout=BOOT_SECONDS)
+        self.wait_idle()
 
     def wait_idle(self, seconds: float = IDLE_SECONDS) -> None:
         """Waits until all nodes are idle.
@@ -101,6 +131,7 @@ def opened(checkout: Path, *, count: int = 3, bare: bool = False) -> Iterator[Cl
             binds = [f"--bind={_SHARED}:{layers.SHARED}", f"--bind={_SLURM}:/etc/slurm", f"--bind-ro={checkout}"]
             for number, name in enumerate(names, 1):
                 nodes.append(Node(world, name, over, binds))
+                _forget_this_machine(nodes[-1], _OURS[:2] if not bare else _OURS)
                 _configure(nodes[-1], number, names)
             _configure_slurm(world, nodes, names)
             for node in nodes:
@@ -126,6 +157,16 @@ def _make_shared(world: World) -> None:
         home = shared / "home" / user
         home.mkdir(mode=0o750)
         world.run("chown", f"{uid}:{uid}", _SHARED / "home" / user)
+
+
+def _forget_this_machine(node: Node, patterns: Sequence[str]) -> None:
+    """Removes from a node what this machine has of DataCrumbs itself: keys that it trusts, an installation."""
+    for pattern in patterns:
+        for path in node.root.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _configure(node: Node, number: int, names: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ PrologEpilogTimeout=60
 ReturnToService=2
 
 # Jobs begin and end at once, as far as Slurm lets them; a machine under load still gets its time.
-SchedulerParameters=sched_min_interval=0,batch_sched_delay=0
+SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,bf_interval=1
 MessageTimeout=60
 SlurmdTimeout={node_timeout}
 KillWait=5

@@ -1,0 +1,152 @@
+"""`make bench-cluster`: what a job of Slurm pays for being traced, and for tracing being there; and a burst of jobs.
+
+All nodes share this machine's processors, so that the figures of many nodes are worse than they would be on real ones.
+Exits with 0 where every target is met, 1 where one is missed, 69 where no nodes can be had. Needs root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "containers")]
+
+import figures  # noqa: E402
+from bench import say  # noqa: E402
+from figures import Figure  # noqa: E402
+from jobs import Slurm, check_exact, metadata, probes_of, task, tasks  # noqa: E402
+from nodes.cluster import Cluster, opened  # noqa: E402
+from nodes.errors import LackError  # noqa: E402
+from programs import compile_program  # noqa: E402
+
+PLUGIN = "optional /usr/local/lib/slurm/datacrumbs_spank.so\n"
+TEMPLATES = "/usr/local/etc/datacrumbs/configs"
+FUNCTIONS = "capture_probes:\n  - {name: libc, probe: uprobe, type: binary, file: libc.so.6, regex: '[a-p].*'}\n"
+COMMENT = f"--comment={metadata(probes_of('alice'))}"
+BURST_NODES, BURST_JOBS = 8, 50
+
+
+def prepare(cluster: Cluster) -> None:
+    """The program with the known calls, and a probes file with all I/O system calls."""
+    (cluster.shared / "programs").mkdir()
+    compile_program("calls", cluster.shared / "programs" / "calls")
+    cluster.login.run("datacrumbs_probe_configurator", f"{TEMPLATES}/posix.yaml", "probes.json.gz", user="alice")
+
+
+def job_seconds(cluster: Cluster, options: Sequence[str], times: int) -> list[float]:
+    """How long each of some `srun true` takes, as its user sees it; the nodes are idle before each."""
+    measured = []
+    loop = 'srun "$@" true; start=$(date +%s%N); srun "$@" true; end=$(date +%s%N); echo $((end - start))'
+    for _ in range(times):
+        cluster.wait_idle()
+        said = cluster.login.run("sh", "-c", loop, "sh", *options, user="alice", timeout=300).stdout
+        measured.append(int(said.split()[-1]) / 1e9)
+    return measured
+
+
+def plugin_cost(cluster: Cluster, rounds: int) -> list[Figure]:
+    """Untraced jobs with and without the plugin, in turns, so that both meet the same machine."""
+    seconds: dict[str, list[float]] = {"": [], PLUGIN: []}
+    for number in range(rounds):
+        for stack, found in seconds.items():
+            say(f"untraced jobs {'with' if stack else 'without'} the plugin, round {number + 1}")
+            cluster.configure(plugstack=stack)
+            found += job_seconds(cluster, ["-N1"], 12)
+    without, with_plugin = (statistics.median(found) * 1e3 for found in seconds.values())
+    note = f"medians of {len(seconds[''])}: {without:.0f} and {with_plugin:.0f} ms"
+    return [Figure("untraced `srun -N1 true`: added by the plugin", with_plugin - without, "ms", most=3, note=note)]
+
+
+def trace_cost(cluster: Cluster, times: int) -> list[Figure]:
+    """Traced and untraced jobs on three nodes, in turns."""
+    cluster.configure(plugstack=PLUGIN)
+    untraced, traced = [], []
+    for number in range(times):
+        say(f"traced and untraced jobs on three nodes, {number + 1}")
+        untraced += job_seconds(cluster, ["-N3"], 1)
+        traced += job_seconds(cluster, ["-N3", COMMENT], 1)
+    added = (statistics.median(traced) - statistics.median(untraced)) * 1e3
+    note = f"medians of {times}: {statistics.median(untraced) * 1e3:.0f} and {statistics.median(traced) * 1e3:.0f} ms"
+    return [Figure("traced `srun -N3 true`: added to an untraced one", added, "ms", most=300, note=note)]
+
+
+def stop_cost(cluster: Cluster, times: int) -> list[Figure]:
+    """`datacrumbs_node stop` with a thousand functions of libc attached."""
+    login = cluster.login
+    (cluster.home("alice") / "libc.yaml").write_text(FUNCTIONS)
+    said = login.run("datacrumbs_probe_configurator", "libc.yaml", "libc.json.gz", user="alice")
+    seconds = []
+    for number in range(times):
+        say(f"stop with many functions attached, {number + 1}")
+        text = metadata("/shared/home/alice/libc.json.gz")
+        arguments = ["--job", f"stop{number}", "--user", "alice"]
+        answer = login.run("datacrumbs_node", "start", *arguments, input=text).stdout
+        if answer != "ready\n":
+            return [Figure("stop with 1,000 functions attached", None, "s", most=0.5, note=answer.strip())]
+        start = time.monotonic()
+        login.run("datacrumbs_node", "stop", "--job", f"stop{number}")
+        seconds.append(time.monotonic() - start)
+    note = f"median of {times}; {' '.join((said.stdout + said.stderr).split())[:120]}"
+    return [Figure("stop with 1,000 functions attached", statistics.median(seconds), "s", most=0.5, note=note)]
+
+
+def burst(cluster: Cluster) -> list[Figure]:
+    """Many jobs at once, each on two nodes: every trace must be exact, and nothing may be left."""
+    cluster.configure(plugstack=PLUGIN)
+    slurm = Slurm(cluster)
+    for folder in ("burst", *(f"burst/{number}" for number in range(2 * BURST_JOBS))):
+        (cluster.shared / folder).mkdir()
+        (cluster.shared / folder).chmod(0o777)
+    say(f"{BURST_JOBS} jobs on {BURST_NODES} nodes")
+    start = time.monotonic()
+    command = "burst/$((SLURM_PROCID + {first}))"
+    jobs = [
+        slurm.submit(f"srun {task(command.format(first=2 * number))}; exit 7", "-N2", COMMENT)
+        for number in range(BURST_JOBS)
+    ]
+    codes = [job.wait().exit_code for job in jobs]
+    seconds = time.monotonic() - start
+    for job in jobs:
+        ran = tasks(job.out())
+        assert len(ran) == 2, (job.id, job.out(), job.said())
+        check_exact(job, "burst", ran)
+    slurm.nothing_is_left()
+    wrong = sum(code != 7 for code in codes)
+    note = f"{BURST_NODES} nodes, two for each job; every trace exact, nothing left; {seconds:.0f} s in all"
+    return [Figure(f"burst of {BURST_JOBS} jobs: jobs with another exit code than their own", wrong, most=0, note=note)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--only", action="append", choices=["latency", "burst"], help="measure this part")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    found: list[Figure] = []
+    try:
+        if not options.only or "latency" in options.only:
+            with opened(ROOT, count=3) as cluster:
+                prepare(cluster)
+                found += plugin_cost(cluster, 2 if options.quick else 4)
+                found += trace_cost(cluster, 5 if options.quick else 15)
+                found += stop_cost(cluster, 3 if options.quick else 9)
+        if not options.only or "burst" in options.only:
+            with opened(ROOT, count=BURST_NODES) as cluster:
+                prepare(cluster)
+                found += burst(cluster)
+    except LackError as error:
+        say(f"no nodes can be had: {error}")
+        return 69
+    figures.show(found)
+    if options.json:
+        figures.write_json(options.json, found)
+    return 1 if any(figure.failed for figure in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
