@@ -39,6 +39,7 @@ def one_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
     if not request.node.get_closest_marker("ebpf"):
         yield
         return
+    _LOCK.parent.mkdir(exist_ok=True)
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
