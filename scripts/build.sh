@@ -42,6 +42,13 @@ PYTHON
   cp pyproject.toml "$stamps/dependencies"
 fi
 
+# The SPANK plugin is built where its header is: meson keeps what it found, so it looks anew when that changes.
+optional=$(ls /usr/include/slurm/spank.h 2>/dev/null || true)
+if [ "$(cat "$stamps/optional" 2>/dev/null)" != "$optional" ]; then
+  rm -rf build/meson "$stamps/installed"
+  printf '%s\n' "$optional" >"$stamps/optional"
+fi
+
 # Directories too: a removed file changes only its directory.
 sources=$(sed -n "s/^foreach component : \[\(.*\)\]/\1/p" meson.build | tr -d "',")
 for entry in $sources; do [ -e "$entry" ] && set -- "$@" "$entry"; done

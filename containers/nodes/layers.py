@@ -75,8 +75,9 @@ cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
 printf 'StrictHostKeyChecking accept-new\\nConnectTimeout 10\\n' > /root/.ssh/config
 chmod -R go= /root/.ssh
 """ + "".join(
-    f"getent passwd {name} >/dev/null || useradd --uid {uid} --user-group --no-create-home --shell /bin/bash"
-    f" --home-dir {SHARED}/home/{name} {name}\n"
+    # The host may have somebody of that name, who is left out here.
+    f'if [ "$(id -u {name} 2>/dev/null)" != {uid} ]; then userdel -f {name} 2>/dev/null || true; '
+    f"useradd --uid {uid} --user-group --no-create-home --shell /bin/bash --home-dir {SHARED}/home/{name} {name}; fi\n"
     for name, uid in USERS.items()
 )
 

@@ -168,7 +168,7 @@ def test_fields_are_those_of_the_events_format(site: Site, disk: Path, program: 
     assert not our_blocks - printed_blocks  # the kernel also sees what happens after the process has ended
 
 
-def test_an_event_that_this_kernel_has_not_is_refused_by_name(site: Site, program: Path, tmp_path: Path) -> None:
+def test_an_event_that_this_kernel_has_not_is_refused_by_name(site: Site, program: Path, disk: Path) -> None:
     """The others are attached, and the trace says which one is missing."""
     from dataclasses import replace
 
@@ -176,7 +176,7 @@ def test_an_event_that_this_kernel_has_not_is_refused_by_name(site: Site, progra
     unknown = replace(known, name="gone", target=replace(known.target, event="ext4:ext4_gone"))
     signed = site.sign([known, unknown], kernel=btf.fingerprint())
     with site.run(signed, "gone") as run:
-        run.command([program, tmp_path / "file", "1", "10", "lazy"])
+        run.command([program, disk / "file", "1", "10", "lazy"])
     opening = next(line["args"] for line in run.lines() if line["args"].get("name") == "run")
     assert opening["probes"] == 1
     assert opening["refused"] == ["gone: this kernel has no tracepoint ext4:ext4_gone"]
