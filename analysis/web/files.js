@@ -35,7 +35,7 @@ function filesView() {
       return canvas;
     } },
   ];
-  if (patterns.size) columns.splice(1, 0, { name: "Access", cell: ({ file }) => patternText(patterns.get(file)) });
+  if (patterns.size) columns.splice(1, 0, { name: "Access (whole run)", value: ({ file }) => patterns.get(file)?.word ?? "", cell: ({ file }) => patternText(patterns.get(file)) });
   const table = sortable({ label: "Files", sort: columns.findIndex(({ name }) => name === "Time"), shown: 20, rows: rowsOf(), columns });
   const draw = () => { for (const canvas of table.table.querySelectorAll("canvas")) drawSpark(canvas); };
   table.table.addEventListener("drawn", draw);
@@ -44,8 +44,17 @@ function filesView() {
   view(byId("files"), () => table.update(rowsOf()));
 }
 
+// How a file was used, over the whole run: in which order, in which sizes, and what is unusual about it.
 function patternText(pattern) {
-  return pattern ? [el("span", { class: "tag" }, pattern.text)] : nothing();
+  if (!pattern) return nothing();
+  const calls = pattern.reads + pattern.writes, steps = pattern.sequential + pattern.strided + pattern.random;
+  const tags = [pattern.common_share >= 0.5 ? `${size(pattern.common_size)} each` : "many sizes"];
+  if (pattern.small >= 0.9 * calls) tags.push("small");
+  if (pattern.placed >= 0.5 * calls && pattern.aligned <= 0.5 * pattern.placed) tags.push("unaligned");
+  if (pattern.again_bytes > 0 && pattern.again_bytes >= pattern.extent) tags.push(`read ${(1 + pattern.again_bytes / Math.max(1, pattern.extent)).toFixed(1)} times over`);
+  const text = steps ? `${percent(pattern.sequential / steps)} sequential, ${percent(pattern.strided / steps)} strided, ${percent(pattern.random / steps)} random` : "one call for each thread";
+  return el("span", { class: "tags", title: `${text}; ${count(pattern.reads)} reads, ${count(pattern.writes)} writes` },
+    el("span", { class: `tag ${pattern.word}` }, pattern.word), tags.map((tag) => el("span", { class: "tag" }, tag)));
 }
 
 // When a file was in use, with the selection on it.

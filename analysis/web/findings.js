@@ -1,12 +1,11 @@
-// What stands out, each with its evidence and the rule that found it.
+// What stands out, each with its evidence, what to do about it, and the rule that found it.
 function findingsView() {
   const body = byId("findings-body");
   const { findings } = report;
-  if (!findings) return void fill(body, empty("Findings are not part of this report."));
-  if (!findings.length) return void fill(body, empty("No rule found anything to advise. That is good news as far as the rules go; the sections below show where the time went."));
-  fill(body, findings.map((finding) => el("article", { class: "finding", vars: { tone: finding.severe ? "var(--bad)" : "var(--warn)" } },
+  if (!findings.length) return void fill(body, empty("No rule found anything to advise. The rules ask for many calls and a tenth of the time in I/O calls, so a short or a healthy run has no finding; the sections below show where the time went."));
+  fill(body, findings.map((finding) => el("article", { class: "finding", vars: { tone: finding.share >= 0.3 ? "var(--bad)" : "var(--warn)" } },
     el("h4", {}, visible(finding.title)),
     el("p", { class: "evidence" }, visible(finding.evidence)),
-    finding.advice ? el("p", { class: "advice" }, visible(finding.advice)) : null,
-    el("p", { class: "rule" }, visible(finding.rule)))));
+    el("p", { class: "advice" }, visible(finding.advice)),
+    el("p", { class: "rule" }, `rule ${visible(finding.rule)}, ${percent(finding.share)} of the time in I/O calls`))));
 }

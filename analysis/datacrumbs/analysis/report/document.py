@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-from datacrumbs.analysis import layers
+from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.report import cubes, lanes, spans
@@ -60,6 +60,10 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     nested = nest(traces.calls, traces.layers)
     codes = number(traces, nested)
     explained = explanations(traces, codes, nested, codes.start_us)
+    rows = database.execute("SELECT id FROM report_files ORDER BY code LIMIT ?", [cubes.FILES]).fetchall()
+    ids = [file for (file,) in rows]
+    known = patterns.find(traces, ids, summary.header.total_categories)
+    found = findings.find(summary, {codes.paths[code]: known[file] for code, file in enumerate(ids) if file in known})
     lifes = lives(database)
 
     def make(budget: Budget) -> dict[str, Any]:
@@ -84,12 +88,22 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "file_cells": slices.files,
             "latency": slices.latency,
             "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
+            "findings": [_finding(finding) for finding in found],
+            "patterns": [
+                asdict(known[file]) | {"file": code, "word": known[file].word}
+                for code, file in enumerate(ids)
+                if file in known
+            ],
             "explanations": explained,
             "timeline": lanes.fill(database, codes, layer_of, budget.lanes),
             "calls": calls,
         }  # fmt: skip
 
     return make
+
+
+def _finding(finding: findings.Finding) -> dict[str, Any]:
+    return {name: _shorten(text, 1000) if isinstance(text, str) else text for name, text in asdict(finding).items()}
 
 
 def _completeness(summary: Summary) -> dict[str, Any]:
