@@ -6,6 +6,7 @@ const views = [];
 function view(section, update) {
   const entry = { section, update, seen: false, stale: true };
   views.push(entry);
+  section.dataset.stale = "yes";
   return entry;
 }
 
@@ -28,10 +29,18 @@ function bring(all) {
     entry.stale = false;
     entry.update();
   }
+  // Whether a section shows what is selected can be seen from outside.
+  for (const { section } of views) {
+    if (views.some((entry) => entry.section === section && entry.stale)) section.dataset.stale = "yes";
+    else delete section.dataset.stale;
+  }
 }
 
 function invalidate() {
-  for (const entry of views) entry.stale = true;
+  for (const entry of views) {
+    entry.stale = true;
+    entry.section.dataset.stale = "yes";
+  }
   refresh();
 }
 
