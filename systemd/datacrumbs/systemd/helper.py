@@ -125,7 +125,7 @@ def _stop(job: Job, config: Config) -> str:
     values = job.environment()
     active = bool(job.runtime()) or unit.is_active(job.unit)
     never_began = job.file("why").exists()
-    trouble = unit.stop(job.unit, config.stop_seconds) if active else ""
+    trouble = (unit.stop(job.unit, config.stop_seconds) or job.error()) if active else ""
     if not active and values and not never_began:
         said = job.error()
         trouble = f"the runtime ended before the job did{f': {said}' if said else ''}"

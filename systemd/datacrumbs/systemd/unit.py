@@ -35,7 +35,7 @@ def start(unit: str, seconds: float) -> str:
     done = _systemctl("start", unit, seconds=seconds)
     if done is None:
         kill(unit)
-        return f"the runtime was not ready within {seconds:g} s"
+        return f"the runtime was not ready within {seconds:.0f} s"
     if done.returncode == 0:
         return ""
     if "not found" in done.stderr:
@@ -58,7 +58,7 @@ def stop(unit: str, seconds: float) -> str:
     if done is not None and ("not loaded" in done.stderr or "not found" in done.stderr):
         return ""
     killed = kill(unit)
-    why = f"did not end within {seconds:g} s" if done is None else "could not be stopped"
+    why = f"did not end within {seconds:.0f} s" if done is None else "could not be stopped"
     return f"the runtime {why} and was killed" if killed else f"the runtime {why}, nor be killed"
 
 
