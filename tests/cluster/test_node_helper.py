@@ -45,7 +45,7 @@ def test_each_verb_may_be_repeated(cluster: Cluster) -> None:
     assert state(node, "helper1") == "active"
     assert [end(node, "helper1"), end(node, "helper1")] == ["stopped", "absent"]
     assert state(node, "helper1") == "inactive" and not files_of(node, "helper1")
-    assert len(list(cluster.home("alice").glob("datacrumbs/*/helper1-n2*"))) == 1
+    assert len(list(cluster.home("alice").glob("datacrumbs/*/helper1-n2*.pfw.gz"))) == 1
     nothing_is_left()
 
 
@@ -74,7 +74,7 @@ def test_messages_bear_the_jobs_id(cluster: Cluster) -> None:
 
 
 def test_the_reaper_ends_what_no_job_needs_and_nothing_else(cluster: Cluster) -> None:
-    """A job whose time is over and that has no process is reaped; one with a process, and one of no scheduler, are not."""
+    """A job whose time is over and that has no process is reaped; not one that has, nor a run of no scheduler."""
     node = cluster.nodes[1]
     assert begin(node, "901", "--scheduler", "slurm", "--until", "1") == "ready"
     assert begin(node, "902", "--scheduler", "slurm", "--until", "1") == "ready"
@@ -111,10 +111,8 @@ def unconfigured(cluster: Cluster) -> Iterator[Cluster]:
 
 def ours(node: Node) -> set[str]:
     """Files and links of ours outside of the installation, keys included."""
-    return set(
-        node.run("find", "/etc", "/var/lib", "-xdev", "(", "-name", "*datacrumbs*", "-o", "-path", "*/datacrumbs/*", ")")
-        .stdout.split()
-    )  # fmt: skip
+    named = ("(", "-name", "*datacrumbs*", "-o", "-path", "*/datacrumbs/*", ")")
+    return set(node.run("find", "/etc", "/var/lib", "-xdev", *named).stdout.split())
 
 
 def test_setup_makes_nodes_ready_and_takes_all_of_it_away(unconfigured: Cluster) -> None:

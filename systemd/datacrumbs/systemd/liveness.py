@@ -24,7 +24,8 @@ from datacrumbs.systemd.job import Job
 GRACE_SECONDS: Final = 3600.0
 IDLE_SECONDS: Final = 7 * 86400.0
 _STEP: Final = re.compile(rb"slurmstepd: \[(\d+)\.(extern)?")
-_VARIABLES: Final = (b"SLURM_JOB_ID=", b"FLUX_JOB_ID=", b"DATACRUMBS_RUN_ID=")
+_VARIABLES: Final = (b"SLURM_JOB_ID=", b"FLUX_JOB_ID=")
+"""Not DATACRUMBS_RUN_ID: the runtime itself has it, and would keep its job alive for ever."""
 _MOST: Final = 1 << 20
 
 
