@@ -7,7 +7,7 @@
 
 #include "maps.h"
 
-#define DC_ANY_SP ((__u64) - 1) /* of a frame that does not end with a stack frame of the machine */
+#define DC_ANY_SP ((__u64) - 1) /* of a call that a program marks itself: it has no stack frame of its own */
 
 struct frame {
   __u64 start;
@@ -21,7 +21,7 @@ struct frame {
 
 struct frames {
   __u32 depth;
-  __u32 unused;
+  __u32 beyond; /* marked calls that found no room, and whose ends are still to come */
   struct frame frame[DC_MAX_FRAMES];
 };
 
@@ -44,14 +44,16 @@ static __always_inline struct frames *frames_get(void) {
 static __always_inline struct frame *frame_push(struct frames *frames, __u64 sp, __u32 fn) {
   /* A frame that is not above the new one on the stack was left without a return. */
   __u32 depth = frames->depth;
-  for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
+  for (int i = 0; i < DC_MAX_FRAMES && depth && sp != DC_ANY_SP; i++) {
     if (frames->frame[(depth - 1) % DC_MAX_FRAMES].sp > sp)
       break;
     depth--;
   }
   frames->depth = depth;
-  if (depth >= DC_MAX_FRAMES)
+  if (depth >= DC_MAX_FRAMES) {
+    frames->beyond += sp == DC_ANY_SP;
     return NULL;
+  }
   struct frame *frame = &frames->frame[depth];
   frames->depth = depth + 1;
   frame->sp = sp;
@@ -65,6 +67,10 @@ static __always_inline struct frame *frame_push(struct frames *frames, __u64 sp,
  */
 static __always_inline struct frame *frame_pop(struct frames *frames, __u32 fn, __u64 sp, __u64 start) {
   __u32 depth = frames->depth;
+  if (sp == DC_ANY_SP && frames->beyond) {
+    frames->beyond--;
+    return NULL;
+  }
   for (int i = 0; i < DC_MAX_FRAMES && depth; i++) {
     depth--;
     struct frame *frame = &frames->frame[depth % DC_MAX_FRAMES];

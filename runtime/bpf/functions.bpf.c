@@ -52,7 +52,7 @@ static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, co
   struct dc_function_spec *spec = function_spec_of(fn);
   if (count)
     __sync_fetch_and_add(&count->returned, 1);
-  if (!spec || is_brief(run, fn, now - start))
+  if (!spec || (!(spec->flags & DC_FN_INSTANT) && is_brief(run, fn, now - start)))
     return;
   bool bare = spec->flags & DC_FN_FRAME && !frame;
   struct dc_call call = {
@@ -144,4 +144,34 @@ SEC("uprobe/leave")
 int dc_function_leave(struct pt_regs *regs) {
   __u64 now = bpf_ktime_get_ns();
   return leave(regs, stack_pointer(regs), now);
+}
+
+/** A place that a program marks: an event, or the beginning of a call that another mark ends. */
+SEC("uprobe/mark")
+int dc_mark(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
+  struct dc_run *run;
+  struct dc_task *tag = tag_for(cookie, &run);
+  struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
+  struct frames *frames = spec ? frames_make() : NULL;
+  if (!frames)
+    return 0;
+  count_entry(cookie);
+  struct frame *frame = frame_push(frames, DC_ANY_SP, cookie);
+  if (!frame)
+    return 0;
+  take(regs, tag, spec, frame);
+  frame->start = bpf_ktime_get_ns();
+  if (!(spec->flags & DC_FN_INSTANT))
+    return 0;
+  frames->depth--;
+  frame->start = now;
+  finish(regs, tag, run, cookie, frame, now, now);
+  return 0;
+}
+
+SEC("uprobe/mark_end")
+int dc_mark_end(struct pt_regs *regs) {
+  __u64 now = bpf_ktime_get_ns();
+  return leave(regs, DC_ANY_SP, now);
 }

@@ -24,6 +24,7 @@ struct bpf_link *bpf_program__attach(const struct bpf_program *program);
 int bpf_link__destroy(struct bpf_link *link);
 struct bpf_uprobe_opts {
   size_t sz;
+  size_t ref_ctr_offset;
   uint64_t bpf_cookie;
   bool retprobe;
   ...;
@@ -102,6 +103,7 @@ struct dc_function_spec {
 #define DC_FN_RETURNS_FILE ...
 #define DC_FN_RETURNS_STREAM ...
 #define DC_FN_RETURNS_TEXT ...
+#define DC_FN_INSTANT ...
 #define DC_MAX_STEPS ...
 #define DC_FIELD_SIGNED ...
 #define DC_FIELD_AT_END ...
@@ -176,6 +178,8 @@ enum dc_argument_type {
 struct dc_format {
   char *quoted;
   char *head;
+  char *rest;
+  uint8_t name_text;
   char *extra;
   char *arguments[...];
   uint8_t types[...];
@@ -229,5 +233,7 @@ void dc_drain_destroy(struct dc_drain *drain);
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns);
 int dc_link_tracepoint(int program, const char *name, unsigned long long cookie);
+int dc_link_marks(int program, unsigned type, const char *path, const unsigned long *offsets,
+                  const unsigned long *semaphores, const unsigned long long *cookies, size_t count, bool returns);
 void dc_log_capture(void);
 void dc_log_take(char *buffer, size_t size);

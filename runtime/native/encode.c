@@ -262,18 +262,31 @@ struct call_files {
   uint64_t hash[DC_MAX_FILES];
 };
 
+/** The beginning of a line: with the probe's name, or with one that the call itself brings. */
+static void put_head(struct dc_text *line, const struct dc_format *format, const struct call_view *view) {
+  uint16_t size = format->rest && view->call->head.kind == DC_CALL_EXT ? view->text_size[format->name_text] : 0;
+  if (!size || size == DC_NO_TEXT) {
+    dc_text_bytes(line, format->head, strlen(format->head));
+    return;
+  }
+  dc_text_literal(line, "{\"name\":\"");
+  dc_text_escaped(line, view->text[format->name_text], size);
+  dc_text_literal(line, "\"");
+  dc_text_bytes(line, format->rest, strlen(format->rest));
+}
+
 static void write_call(struct dc_encoder *encoder, struct call_view *view, const struct call_files *files) {
   const struct dc_call *call = view->call;
   const struct dc_format *format = &encoder->formats[call->head.fn];
   bool with_arguments = !(call->head.flags & (DC_UNFINISHED | DC_BARE));
   bool elsewhere = call->head.flags & DC_CAUSES;
   uint32_t lane = elsewhere ? take_lane(encoder, call) : 0;
-  size_t texts = (size_t)view->texts_used * DC_MAX_TEXT * DC_TEXT_ESCAPED;
+  size_t texts = (size_t)view->texts_used * DC_MAX_TEXT * DC_TEXT_ESCAPED * 2;
   struct dc_text *line = dc_sink_line(encoder->sink, LINE_BYTES + format->room + texts);
   view->texts_used = 0;
   if (!line)
     return;
-  dc_text_bytes(line, format->head, strlen(format->head));
+  put_head(line, format, view);
   if (elsewhere)
     put_lane(line, &call->head, lane);
   else

@@ -36,6 +36,8 @@ enum dc_argument_type {
 struct dc_format {
   char *quoted;                 /**< the function's name, `"read"` */
   char *head;                   /**< `{"name":"read","cat":"POSIX","ph":"X","pid":` */
+  char *rest;                   /**< `head` without the name, where a call brings its own; or NULL */
+  uint8_t name_text;            /**< which of the texts that is */
   char *extra;                  /**< more members of args: `,"syscall":"openat"`, or "" */
   char *arguments[DC_MAX_ARGS]; /**< `,"count":`; NULL: none */
   uint8_t types[DC_MAX_ARGS];   /**< enum dc_argument_type */

@@ -23,12 +23,18 @@ struct link_create {
 
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns) {
+  return dc_link_marks(program, type, path, offsets, NULL, cookies, count, returns);
+}
+
+int dc_link_marks(int program, unsigned type, const char *path, const unsigned long *offsets,
+                  const unsigned long *semaphores, const unsigned long long *cookies, size_t count, bool returns) {
   struct link_create attr;
   memset(&attr, 0, sizeof(attr));
   attr.prog_fd = (__u32)program;
   attr.attach_type = type;
   attr.uprobe_multi.path = (uintptr_t)path;
   attr.uprobe_multi.offsets = (uintptr_t)offsets;
+  attr.uprobe_multi.ref_ctr_offsets = (uintptr_t)semaphores;
   attr.uprobe_multi.cookies = (uintptr_t)cookies;
   attr.uprobe_multi.cnt = (__u32)count;
   attr.uprobe_multi.flags = returns ? UPROBE_MULTI_RETURN : 0;

@@ -23,6 +23,10 @@
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns);
 
+/** The same for USDT probes: `semaphores` are file offsets, 0 where there is none; NULL for none at all. */
+int dc_link_marks(int program, unsigned type, const char *path, const unsigned long *offsets,
+                  const unsigned long *semaphores, const unsigned long long *cookies, size_t count, bool returns);
+
 /** Attaches `program` to a tracepoint. cookie: 0 for none (kernels before 6.10 know none). Returns as above. */
 int dc_link_tracepoint(int program, const char *name, unsigned long long cookie);
 

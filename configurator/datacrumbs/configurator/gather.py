@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from datacrumbs.configurator.material import Found, Material
-from datacrumbs.configurator.sources import binary, header, kernel, tracepoint
+from datacrumbs.configurator.sources import binary, header, kernel, tracepoint, usdt
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core.errors import DataCrumbsError, DataError
 
@@ -16,6 +16,7 @@ SOURCES: Final[Mapping[tuple[str, str], Callable[[Entry], Found]]] = {
     ("syscalls", "header"): header.find,
     ("uprobe", "binary"): binary.find,
     ("tracepoint", "kernel"): tracepoint.find,
+    ("usdt", "usdt"): usdt.find,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datacrumbs.core.probes import Binary, Capture, Probe
+from datacrumbs.core.usdt import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,27 @@ class KernelProbes:
     notes: tuple[str, ...] = ()
 
 
-Found = SystemCalls | Functions | KernelProbes
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A USDT probe as its file describes it: offsets in the file, and where its arguments are, in assembler's words."""
+
+    provider: str
+    name: str
+    mark: Mark
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The USDT probes of one file."""
+
+    binary: Binary
+    points: tuple[Point, ...]
+    switches: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
+    """By provider and name, what must be switched on besides a probe's own semaphore; see core.usdt."""
+    notes: tuple[str, ...] = ()
+
+
+Found = SystemCalls | Functions | KernelProbes | Points
 Material = Mapping[int, Found]
 """What was found for each entry, by the entry's place in the spec."""

@@ -11,6 +11,7 @@ from datacrumbs.configurator.resolve import Resolution
 from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.probes import RESULT, Capture, Function, Probe, Syscall
 from datacrumbs.core.text import printable
+from datacrumbs.core.usdt import Usdt
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +26,7 @@ def table(resolution: Resolution) -> Table:
     """One line for each entry and file: how many functions, where, and what is captured."""
     groups: dict[tuple[str, str, int], list[Probe]] = defaultdict(list)
     for origin, probe in zip(resolution.origins, resolution.probes.probes, strict=True):
-        file = probe.target.file if isinstance(probe.target, Function) else _KERNEL[probe.kind]
+        file = probe.target.file if isinstance(probe.target, Function | Usdt) else _KERNEL[probe.kind]
         groups[origin, probe.category, file].append(probe)
     result = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("entry", "category", "functions", "where", "captured", "for example"):
@@ -45,6 +46,8 @@ def lines(resolution: Resolution) -> Iterator[str]:
             place += f", probe at +{target.skip}" if target.skip else ""
         elif isinstance(target, Syscall):
             place = f"{target.name} ({target.number})"
+        elif isinstance(target, Usdt):
+            place = f"{resolution.probes.files[target.file].path}:{target.provider}:{target.name}"
         elif isinstance(target, Tracepoint):
             place = f"{target.event} … {target.end}" if target.end else target.event
         else:

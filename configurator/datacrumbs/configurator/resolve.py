@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from datacrumbs.configurator import unsafe
-from datacrumbs.configurator.material import Code, Functions, KernelProbes, Material, Name, SystemCalls
+from datacrumbs.configurator import marks, unsafe
+from datacrumbs.configurator.material import Code, Functions, KernelProbes, Material, Name, Points, SystemCalls
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core import syscalls
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.probes import MAX_FILES, MAX_NAME, Binary, Capture, Function, Probe, ProbeSet, Syscall
+from datacrumbs.core.usdt import MAX_ENDS, Usdt
 
 INDIRECT: Final = "is not the function but what chooses it when the program starts (IFUNC)"
 UNREACHABLE_CALLS: Final = {
@@ -86,6 +87,8 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
         before = len(selection.taken), len(selection.excluded)
         if isinstance(found, SystemCalls):
             _system_calls(entry, found, selection)
+        elif isinstance(found, Points):
+            _marks(entry, found, selection)
         elif isinstance(found, KernelProbes):
             _kernel(entry, found, selection)
         else:
@@ -181,6 +184,24 @@ def _kernel(entry: Entry, found: KernelProbes, selection: _Selection) -> None:
         if not item.problem:
             selection.add(entry, item.probe, item.names[0])
     selection.leave_out(entry, ((item.probe.name, item.problem) for item in found.probes if item.problem))
+
+
+def _marks(entry: Entry, found: Points, selection: _Selection) -> None:
+    wanted = [p for p in found.points if entry.selects(p.name, f"{p.provider}:{p.name}")]
+    for name, point, ends in marks.spans(wanted):
+        index = selection.files.setdefault(found.binary, len(selection.files))
+        switch = found.switches.get((point.provider, point.name))
+        target = Usdt(
+            index,
+            point.provider,
+            point.name,
+            point.mark,
+            tuple(end.mark for end in ends[:MAX_ENDS]),
+            (switch,) if switch and ends else (),
+        )
+        level = entry.arguments != "none"
+        probe = Probe(name, entry.category, "usdt", target, marks.capture(point) if level else Capture())
+        selection.add(entry, probe, (index, point.mark.offset, point.name))
 
 
 def _fits(entry: Entry, name: Name) -> bool:

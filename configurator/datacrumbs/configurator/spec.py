@@ -36,9 +36,8 @@ TYPES: Final[MappingType[str, tuple[str, ...]]] = {
 _TOP: Final = ("capture_probes", "mode", "min_duration", "interval", "rate_limit")
 _CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets")
 _CAPTURING: Final = ("arguments", "headers", "function_arguments")
+_MARKED: Final = ("binary_path", "provider")
 _LATER: Final = (
-    "binary_path",
-    "provider",
     "enable_explorer",
     "probes",
     "process_header",
@@ -75,6 +74,8 @@ class Entry:
     """C headers that declare the functions."""
     function_arguments: tuple[tuple[str, Capture], ...] = ()
     """By symbol, what the host YAML itself says of functions' arguments."""
+    provider: str = ""
+    """Of USDT probes; empty: all providers."""
 
     def selects(self, *forms: str) -> bool:
         """Whether a function is wanted that goes by these names."""
@@ -112,7 +113,7 @@ def parse(data: bytes, name: str) -> Spec:
     top = parse_yaml(data, name).mapping(_TOP)
     mode, shortest, interval, limit = (top.get(key) for key in ("mode", "min_duration", "interval", "rate_limit"))
     entries = [
-        _entry(node.mapping((*_CHOOSING, *_CAPTURING, *_LATER)))
+        _entry(node.mapping((*_CHOOSING, *_CAPTURING, *_MARKED, *_LATER)))
         for node in top.require("capture_probes").items(MAX_ENTRIES)
     ]
     if not entries:
@@ -129,7 +130,8 @@ def parse(data: bytes, name: str) -> Spec:
 def _entry(members: Mapping) -> Entry:
     name = members.require("name").text(MAX_NAME)
     probe = members.require("probe").choice(tuple(TYPES))
-    kind, file, regex = members.get("type"), members.get("file"), members.get("regex")
+    kind, regex, provider = members.get("type"), members.get("regex"), members.get("provider")
+    file = (members.get("binary_path") if probe == "usdt" else None) or members.get("file")
     category, offsets = members.get("category"), members.get("include_offsets")
     return Entry(
         name=name,
@@ -144,6 +146,7 @@ def _entry(members: Mapping) -> Entry:
         arguments=_level(members),
         headers=_headers(members),
         function_arguments=_lines(members.get("function_arguments")),
+        provider=provider.text(MAX_NAME) if provider else "",
     )
 
 
@@ -190,6 +193,8 @@ def _type(node: Node, probe: str) -> str:
 
 def _file(members: Mapping, probe: str, node: Node | None) -> str:
     if node is None:
+        if probe == "usdt":
+            raise members.node.wrong("'binary_path' is missing", "name the program or library whose probes are meant")
         if probe == "uprobe":
             raise members.node.wrong("'file' is missing", "name the program or library whose functions are meant")
         return ""

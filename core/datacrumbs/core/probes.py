@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
-from datacrumbs.core import kernelprobes
+from datacrumbs.core import kernelprobes, usdt
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.members import MAX_NAME as MAX_NAME
 from datacrumbs.core.members import Members
+from datacrumbs.core.usdt import Usdt
 
 FORMAT_VERSION: Final = 1
 REPORT_VERSION: Final = 1
@@ -29,7 +30,7 @@ MAX_TEXTS: Final = 2
 MAX_PATHS: Final = 2
 """Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
 
-Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint"]
+Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint", "usdt"]
 Mode = Literal["trace", "profile", "auto"]
 """Every call is an event; calls are added up; calls are events until their function passes the rate limit."""
 MODES: Final = ("trace", "profile", "auto")
@@ -133,7 +134,7 @@ class Function:
     """Bytes from its entry to its probe; see placement.py."""
 
 
-Target = Syscall | Function | Tracepoint | KernelFunction
+Target = Syscall | Function | Tracepoint | KernelFunction | Usdt
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,8 @@ def _probe_to_json(probe: Probe) -> dict[str, Any]:
         value |= {"file": probe.target.file, "offset": probe.target.offset, "symbol": probe.target.symbol}
         if probe.target.skip:
             value["skip"] = probe.target.skip
+    elif isinstance(probe.target, Usdt):
+        value |= usdt.to_json(probe.target)
     else:
         value |= kernelprobes.to_json(probe.target)
     if probe.capture.arguments:
@@ -280,10 +283,12 @@ def _fileref_to_json(ref: FileRef) -> dict[str, Any]:
 
 
 def _probe_from_json(item: Members, files: int) -> Probe:
-    kind: Kind = item.choice("kind", ("syscall", "uprobe", "kprobe", "tracepoint"))  # type: ignore[assignment]
+    kind: Kind = item.choice("kind", ("syscall", "uprobe", "kprobe", "tracepoint", "usdt"))  # type: ignore[assignment]
     target: Target
     if kind in ("kprobe", "tracepoint"):
         target = kernelprobes.from_json(kind, item)
+    elif kind == "usdt":
+        target = usdt.from_json(item, files)
     elif kind == "syscall":
         target = Syscall(item.text("syscall"), item.integer("number", 0, 1023))
     else:

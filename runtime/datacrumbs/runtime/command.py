@@ -128,6 +128,10 @@ def _print_plan(run: Run, plan: AttachPlan) -> None:
         assert isinstance(target, Tracepoint)
         place = f"{target.event} … {target.end}" if target.end else target.event
         print(f"{probes[i].category}\t{printable(probes[i].name)}\t{printable(place)}\traw tracepoint")
+    for marks in plan.marks:
+        for mark, i in marks.begins:
+            place = f"{printable(marks.path)}+{mark.offset:#x}"
+            print(f"{probes[i].category}\t{printable(probes[i].name)}\t{place}\tusdt {plan.mark_links}")
     for item in plan.refused:
         print(f"refused\t{printable(item.name)}\t{printable(item.reason)}")
     print(f"{plan.attached} probes would be attached, {len(plan.refused)} are refused; nothing was done")

@@ -142,9 +142,12 @@ class Drain:
     def _format(self, probe: Probe) -> dict[str, Any]:
         """The words around the values, made once."""
         head, extra, names = formats.words(probe)
+        rest, name_text = formats.own_name(probe)
         return formats.numbers(probe) | {
             "quoted": self._text(jsontext.dump(probe.name)),
             "head": self._text(head),
+            "rest": self._text(rest) if rest else ffi.NULL,
+            "name_text": name_text,
             "extra": self._text(extra),
             "arguments": [self._text(name) for name in names] + [ffi.NULL] * (lib.DC_MAX_ARGS - len(names)),
             "room": len(head) + len(extra) + sum(map(len, names)),

@@ -12,12 +12,19 @@ from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.plan import EventLinks, Features, FunctionLinks
 from datacrumbs.runtime.programs import Programs
 
+_MARKS: Final = ("dc_mark", "dc_mark_end")
 _EXITS: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_leave": lib.DC_UPROBE_MULTI}
 PROGRAMS: Final[dict[FunctionLinks, dict[str, int]]] = {
     "session": {"dc_function_session": lib.DC_UPROBE_SESSION, **_EXITS},
     "multi": {"dc_function_return": lib.DC_UPROBE_MULTI, **_EXITS},
     "perf": {"dc_function_enter": 0, "dc_function_return": 0},
 }
+MARKS: Final[dict[FunctionLinks, dict[str, int]]] = {
+    "session": dict.fromkeys(_MARKS, lib.DC_UPROBE_MULTI),
+    "multi": dict.fromkeys(_MARKS, lib.DC_UPROBE_MULTI),
+    "perf": dict.fromkeys(_MARKS, 0),
+}
+"""The same for USDT probes."""
 """The programs for user functions, by the kind of link, with the attach types that they are loaded with."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from datacrumbs.core import jsontext
 from datacrumbs.core.probes import ARGUMENT_TYPES, Capture, Probe, Syscall
 from datacrumbs.core.syscalls import MOVES
+from datacrumbs.core.usdt import Usdt
 from datacrumbs.runtime._native import lib
 
 TYPES: Final[dict[str, int]] = {
@@ -25,6 +26,15 @@ def words(probe: Probe) -> tuple[bytes, bytes, list[bytes]]:
     if isinstance(probe.target, Syscall) and probe.target.name != probe.name:
         extra = b"," + jsontext.dump({"syscall": probe.target.name})[1:-1]
     return head, extra, [b"," + jsontext.dump(argument.name) + b":" for argument in probe.capture.arguments]
+
+
+def own_name(probe: Probe) -> tuple[bytes, int]:
+    """For calls that bring their name, the beginning of their lines after it and the number of the text that it is."""
+    texts = [argument.name for argument in probe.capture.arguments if argument.type == "string"]
+    if not isinstance(probe.target, Usdt) or not probe.target.ends or "function" not in texts:
+        return b"", 0
+    rest = b"," + jsontext.dump({"cat": probe.category, "ph": "X"})[1:-1] + b',"pid":'
+    return rest, texts.index("function")
 
 
 def numbers(probe: Probe) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from datacrumbs.core.errors import KernelError
 from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.probes import Function, ProbeSet, Syscall
+from datacrumbs.core.usdt import Mark, Usdt
 
 FunctionLinks = Literal["session", "multi", "perf"]
 """How user functions are attached: uprobe sessions, pairs of uprobe_multi links, or one perf event for each end."""
@@ -52,6 +53,16 @@ class FunctionGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkGroup:
+    """USDT probes of one file, attached together: marks and probe ids."""
+
+    path: str
+    descriptor: int
+    begins: tuple[tuple[Mark, int], ...]
+    ends: tuple[tuple[Mark, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A probe that will not be attached, and why."""
 
@@ -71,11 +82,14 @@ class AttachPlan:
     events: tuple[int, ...] = ()
     """Ids of the probes on tracepoints."""
     event_links: EventLinks = "cookie"
+    marks: tuple[MarkGroup, ...] = ()
+    mark_links: FunctionLinks | None = None
 
     @property
     def attached(self) -> int:
         """How many probes will be attached."""
-        return len(self.syscalls) + len(self.events) + sum(len(group.ids) for group in self.groups)
+        functions = sum(len(group.ids) for group in self.groups) + sum(len(group.begins) for group in self.marks)
+        return len(self.syscalls) + len(self.events) + functions
 
 
 def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], machine: str) -> AttachPlan:
@@ -100,17 +114,22 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
     functions = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Function)}
     reasons = {i: _problem(target, features, files[target.file], len(functions)) for i, target in functions.items()}
     usable = {i: target for i, target in functions.items() if not reasons[i]}
+    marked = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Usdt)}
+    reasons |= {i: _mark_problem(features, files[target.file], len(marked)) for i, target in marked.items()}
+    marks = _marks(probes, {i: target for i, target in marked.items() if not reasons[i]}, files)
     plan = AttachPlan(
         syscalls=syscalls,
         groups=tuple(_groups(probes, usable, files)),
         links=features.function_links if usable else None,
         events=tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Tracepoint)),
         event_links=features.event_links,
+        marks=marks,
+        mark_links=features.function_links if marks else None,
         refused=tuple(Refused(probes.probes[i].name, reason) for i, reason in reasons.items() if reason),
     )
     if not plan.attached:
         reason = plan.refused[0].reason
-        raise KernelError(f"none of the {len(functions)} probes can be attached: {reason}", "see the host YAML")
+        raise KernelError(f"none of the {len(reasons)} probes can be attached: {reason}", "see the host YAML")
     return plan
 
 
@@ -140,6 +159,27 @@ def _problem(target: Function, features: Features, file: Inspected, functions: i
     if features.function_links == "perf" and functions > MAX_PERF_FUNCTIONS:
         return f"this kernel has no uprobe_multi (Linux 6.6), and without it at most {MAX_PERF_FUNCTIONS} functions"
     return ""
+
+
+def _mark_problem(features: Features, file: Inspected, marks: int) -> str:
+    if file.problem:
+        return file.problem
+    if features.function_links is None:
+        return "this kernel has no uprobes"
+    if features.function_links == "perf" and marks > MAX_PERF_FUNCTIONS:
+        return f"this kernel has no uprobe_multi (Linux 6.6), and without it at most {MAX_PERF_FUNCTIONS} USDT probes"
+    return ""
+
+
+def _marks(probes: ProbeSet, usable: Mapping[int, Usdt], files: Sequence[Inspected]) -> tuple[MarkGroup, ...]:
+    groups = []
+    for index, binary in enumerate(probes.files):
+        own = {i: target for i, target in usable.items() if target.file == index}
+        if own:
+            begins = tuple((target.mark, i) for i, target in own.items())
+            ends = tuple((end, i) for i, target in own.items() for end in (*target.ends, *target.switches))
+            groups.append(MarkGroup(binary.path, files[index].descriptor, begins, ends))
+    return tuple(groups)
 
 
 def _groups(probes: ProbeSet, usable: Mapping[int, Function], files: Sequence[Inspected]) -> list[FunctionGroup]:

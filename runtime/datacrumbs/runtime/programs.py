@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from datacrumbs.core.errors import InternalError, KernelError
-from datacrumbs.core.probes import ProbeSet, Syscall
+from datacrumbs.core.probes import Function, ProbeSet, Syscall
 from datacrumbs.core.runid import fnv1a
 from datacrumbs.core.syscalls import MOVES
+from datacrumbs.core.usdt import Usdt
 from datacrumbs.runtime import fetches
 from datacrumbs.runtime._native import ffi, lib
 
@@ -167,10 +168,12 @@ def fill_specs(programs: Programs, probes: ProbeSet) -> None:
 
 
 def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
-    """Tells the programs for functions what to capture."""
+    """Tells the programs for user functions and USDT probes what to capture."""
     for index, probe in enumerate(probes.probes):
-        if not isinstance(probe.target, Syscall):
-            spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture))
+        target = probe.target
+        if isinstance(target, Function | Usdt):
+            instant = isinstance(target, Usdt) and not target.ends
+            spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture, instant=instant))
             update(programs.map("function_specs"), ffi.new("uint32_t *", index), spec)
 
 

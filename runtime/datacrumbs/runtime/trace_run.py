@@ -15,6 +15,7 @@ from datacrumbs.core.config import Config
 from datacrumbs.core.errors import OutputError
 from datacrumbs.runtime import presence, profiling, records, report
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
+from datacrumbs.runtime.features import MARKS as MARK_PROGRAMS
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
 from datacrumbs.runtime.plan import AttachPlan, without
 from datacrumbs.runtime.programs import (
@@ -26,7 +27,7 @@ from datacrumbs.runtime.programs import (
     missed_returns,
     ring,
 )
-from datacrumbs.runtime.providers import functions, syscalls, tracepoints
+from datacrumbs.runtime.providers import functions, marks, syscalls, tracepoints
 from datacrumbs.runtime.records import Gaps
 from datacrumbs.runtime.run import Run, open_trace
 
@@ -61,7 +62,7 @@ def trace_run(
     with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs, _signals_held():
         fill_specs(programs, run.sealed.probes)
         probes = run.sealed.probes
-        if plan.links:
+        if plan.links or plan.mark_links:
             fill_function_specs(programs, probes)
         mode, limit = profiling.MODES[probes.mode], profiling.window_limit(probes)
         entry = RunEntry(programs, run.run_id, run.user.uid, probes.min_duration_ns, mode, limit)
@@ -72,6 +73,7 @@ def trace_run(
         ):
             attachments.enter_context(syscalls.attached(programs))
             attachments.enter_context(functions.attached(programs, plan))
+            attachments.enter_context(marks.attached(programs, plan))
             refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
             plan = without(plan, refused, run.sealed.probes)
             path, descriptor = _new_trace(run, config)
@@ -124,6 +126,8 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
     wanted = {syscalls.OBJECT: syscalls.PROGRAMS}
     if plan.links:
         wanted[functions.OBJECT] = FUNCTION_PROGRAMS[plan.links]
+    if plan.mark_links:
+        wanted[functions.OBJECT] = wanted.get(functions.OBJECT, {}) | MARK_PROGRAMS[plan.mark_links]
     if plan.events:
         wanted[tracepoints.OBJECT] = tracepoints.wanted(run.sealed.probes, plan.event_links)
     count = len(run.sealed.probes.probes)
@@ -159,8 +163,9 @@ def _gaps(run: Run, plan: AttachPlan, programs: Programs) -> Gaps:
     for fn, count in lost_counts(programs).items():
         lost[names[fn] if 0 <= fn < len(names) else "(files and processes)"] += count
     missed = missed_returns(programs, list(plan.events), tracepoints.TABLE) if plan.events else {}
-    if plan.links:
-        missed |= missed_returns(programs, [i for group in plan.groups for i in group.ids])
+    if plan.links or plan.mark_links:
+        ids = [i for group in plan.groups for i in group.ids] + [i for group in plan.marks for _, i in group.ends]
+        missed |= missed_returns(programs, sorted(set(ids)))
     brief: Counter[str] = Counter()
     brief_ns = 0
     if probes.min_duration_ns:

@@ -12,17 +12,19 @@ import resource
 import signal
 import socket
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from datacrumbs.configurator import protocol
-from datacrumbs.configurator.sources import tracepoint
+from datacrumbs.configurator.sources import tracepoint, usdt
 from datacrumbs.core import elf
 from datacrumbs.core.errors import BusyError, DataCrumbsError, DataError, InternalError
 from datacrumbs.core.files import open_regular
 from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.probes import Binary, Function, ProbeSet
+from datacrumbs.core.usdt import Mark, Usdt
 
 _AGAIN: Final = "run datacrumbs_probe_configurator again"
 
@@ -99,9 +101,14 @@ def _child(caller: Caller, probes: ProbeSet, there: socket.socket, seconds: floa
 def compare(probes: ProbeSet) -> None:
     """Compares the files of a selection with the selection, as whoever we are; raises as `examine_as` does."""
     offsets: dict[int, list[Function]] = defaultdict(list)
+    marks: dict[int, list[Mark]] = defaultdict(list)
+    switches: dict[int, list[Mark]] = defaultdict(list)
     for probe in probes.probes:
         if isinstance(probe.target, Function):
             offsets[probe.target.file].append(probe.target)
+        elif isinstance(probe.target, Usdt):
+            marks[probe.target.file] += [probe.target.mark, *probe.target.ends, *probe.target.switches]
+            switches[probe.target.file] += probe.target.switches
         elif isinstance(probe.target, Tracepoint):
             # Offsets into the kernel's memory are not taken on trust: they could lead anywhere.
             tracepoint.check(probe)
@@ -109,9 +116,19 @@ def compare(probes: ProbeSet) -> None:
         image = _image(binary)
         if image.build_id != binary.build_id:
             raise DataError(f"{binary.path} is another file than when its functions were looked up", _AGAIN)
+        # The kernel counts in a semaphore, which is in the memory of every process that has mapped the file: it must
+        # be one, and not any two bytes that a selection chooses.
+        known = {point.mark for point in usdt.read(binary.path).points} if marks[index] else set()
+        for mark in marks[index]:
+            if mark not in known and not (mark in switches[index] and _is_switch(mark, known, image)):
+                raise DataError(f"{binary.path} has no USDT probe at {mark.offset:#x}", _AGAIN)
         for function in offsets[index]:
             if not (image.holds_code(function.offset) and image.holds_code(function.offset + function.skip)):
                 raise DataError(f"{binary.path} has no code at {function.offset:#x} ({function.symbol})", _AGAIN)
+
+
+def _is_switch(mark: Mark, known: Collection[Mark], image: elf.Image) -> bool:
+    return image.holds_code(mark.offset) and any(mark.semaphore == other.semaphore for other in known)
 
 
 def _image(binary: Binary) -> elf.Image:

@@ -19,12 +19,13 @@ from datacrumbs.core.files import open_regular, read_bounded
 from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.keys import secure_file, secure_folder
 from datacrumbs.core.probes import MAX_PROBES, Capture, Function, Kind, Probe, ProbeSet, Syscall
+from datacrumbs.core.usdt import Usdt
 from datacrumbs.core.yamlfile import MAX_BYTES, Node, parse
 
 CaptureLevel = Literal["none", "integers", "paths"]
 LEVELS: Final = ("none", "integers", "paths")
 """What may be taken of a call's arguments, each with all before it: nothing, numbers, names of files."""
-KINDS: Final[tuple[Kind, ...]] = ("syscall", "uprobe", "kprobe", "tracepoint")
+KINDS: Final[tuple[Kind, ...]] = ("syscall", "uprobe", "kprobe", "tracepoint", "usdt")
 DAY: Final = 86_400
 
 _LIFETIME: Final = re.compile(r"([0-9]{1,6})\s*(h|d|w)\Z")
@@ -63,7 +64,7 @@ class Rule:
                 raise self._refusal(f"does not allow probes of kind {probe.kind}: {probe.name}")
             if isinstance(probe.target, Syscall):
                 self._check_name("the system call", probe.target.name, self.kernel)
-            elif isinstance(probe.target, Function):
+            elif isinstance(probe.target, Function | Usdt):
                 path = probes.files[probe.target.file].path
                 self._check_name("functions of", path, self.files, f": {probe.name}")
             elif isinstance(probe.target, Tracepoint):
