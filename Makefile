@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: build ## (root) figures against their targets, and against other tools
 bench-cluster: build ## (root) what a job of Slurm pays for tracing, and a burst of jobs, on real nodes
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/cluster.py
+
+bench-flux: build ## (root) how much longer jobs of an installed Flux wait, against its targets
+	@scripts/install-dependencies.sh test
+	@$(VENV)/python tests/bench/flux_jobs.py
 
 fmt: build ## formats Python and C
 	@$(VENV)/ruff check --quiet --fix $(PYTHON_SOURCES) || true

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from calls import below, by_thread
 from calls import work as work_of
+from fluxsite import Instance, Site, traced
 from fluxspecs import GOOD, REJECTED
-
-from .conftest import Instance, Site, traced
 
 pytestmark = [pytest.mark.flux, pytest.mark.ebpf, pytest.mark.timeout(600)]
 

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -123,7 +120,11 @@ def tell(flux: str, number: int, reason: str) -> None:
     """Tells the user by an exception of the job: one that says why and lets it go on, or where the site chose
     `on-failure = "cancel"`, one that ends it.
     """
-    note = printable(f"{socket.gethostname()}: {reason}")[:_MOST_NOTE]
+    # Not above: jobs whose trace begins wait for what is imported there.
+    import random
+    import time
+
+    note = printable(f"{os.uname().nodename}: {reason}")[:_MOST_NOTE]
     print(f"{PROG}: {note}", file=sys.stderr)  # for the administrator: the prolog's output goes to Flux's log
     cancel = _ask(flux, ["config", "get", "--quiet", "--default=continue", "datacrumbs.on-failure"]) == "cancel"
     # A thousand nodes that fail for the same reason must not write a thousand lines into one eventlog.
