@@ -133,13 +133,13 @@ def _here(options: argparse.Namespace) -> int:
 
 
 def _take_back(record: Record, prefix: Path, scheduler: Scheduler | None) -> int:
-    """The scheduler first forgets what it calls, before that is gone: a hook that is missing would drain the node."""
+    """Takes away what is in the record: units end before their files go, and the scheduler is told at once."""
     from datacrumbs.systemd import services
 
     was_empty = record.is_empty()
+    services.stop()
     gone = record.remove()
     notes = scheduler.reload() if scheduler and not was_empty else []
-    services.stop()
     services.forget(prefix)
     print("\n".join([*(f"removed {name}" for name in gone), *notes, "nothing is left"]))
     return 0
