@@ -68,6 +68,7 @@ if [ -z "$DESTDIR" ]; then
   [ "$(id -u)" -ne 0 ] || ! command -v ldconfig >/dev/null || ldconfig
   # Units are looked for below /usr and /usr/local; those of another prefix are linked.
   if [ -d /run/systemd/system ]; then
+    systemd-sysusers "$PREFIX/lib/sysusers.d/datacrumbs.conf"
     systemd-tmpfiles --create "$PREFIX/lib/tmpfiles.d/datacrumbs.conf"
     case $PREFIX in /usr | /usr/local) ;; *) systemctl link --quiet "$PREFIX"/lib/systemd/system/datacrumbs* ;; esac
     systemctl daemon-reload
