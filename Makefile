@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench-cluster: build ## (root) what a job of Slurm pays for tracing, and a burst
 bench-flux: build ## (root) how much longer jobs of an installed Flux wait, against its targets
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/flux_jobs.py
+
+bench-report: build ## the HTML report of ten million events: time to make, size, time to open
+	@scripts/install-dependencies.sh test
+	@$(VENV)/python tests/bench/report.py
 
 fmt: build ## formats Python and C
 	@$(VENV)/ruff check --quiet --fix $(PYTHON_SOURCES) || true

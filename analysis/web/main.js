@@ -54,6 +54,7 @@ layersView();
 timelineView();
 heatmapView();
 latencyView();
+sizesView();
 filesView();
 processesView();
 explainView();

@@ -45,6 +45,12 @@ const treeCells = (() => {
   return { rows, bin: key.map((value) => Math.floor(value / nodes)), node: key.map((value) => value % nodes), calls: unpack(report.tree.calls, rows), own: unpack(report.tree.own, rows) };
 })();
 
+const sizeCells = (() => {
+  const { rows } = report.sizes;
+  const key = unpackSorted(report.sizes.key, rows);
+  return { rows, bin: key.map((value) => Math.floor(value / 128)), written: key.map((value) => Math.floor(value / 64) % 2), bucket: key.map((value) => value % 64), calls: unpack(report.sizes.calls, rows) };
+})();
+
 // Where the rows of a bin begin: rows are in the order of their bins.
 function binStarts(table) {
   const starts = new Uint32Array(grid.bins + 1);
@@ -52,7 +58,7 @@ function binStarts(table) {
   for (let bin = 0; bin < grid.bins; bin++) starts[bin + 1] += starts[bin];
   return starts;
 }
-const cellStarts = binStarts(cells), fileStarts = binStarts(fileCells), latencyStarts = binStarts(latencyCells), treeStarts = binStarts(treeCells);
+const cellStarts = binStarts(cells), fileStarts = binStarts(fileCells), latencyStarts = binStarts(latencyCells), treeStarts = binStarts(treeCells), sizeStarts = binStarts(sizeCells);
 
 const zeros = (length) => Object.fromEntries(SUMS.map((name) => [name, new Float64Array(length)]));
 const add = (sums, index, table, row) => { for (const name of SUMS) sums[name][index] += table[name][row]; };

@@ -135,6 +135,7 @@ def test_every_view_is_drawn(browser: Browser, report: Path) -> None:
         assert page.run("probe.all('.icicle-cell').length") >= 3
         assert page.run("probe.all('#layers tbody tr').length") == 8
         assert page.run("probe.all('#latency tbody tr').length") == 8
+        assert "64 KiB to 128 KiB" in text(page, ".sizes")
         assert page.run("probe.all('#files tbody tr').length") == 20
         assert "/scratch/alice/run/step" in text(page, "#files tbody")
         in_sight(page, "processes")

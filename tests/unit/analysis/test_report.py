@@ -98,6 +98,17 @@ def test_slices_add_up_to_the_summary(made: Made, budget: Budget) -> None:
     assert document["cells"]["rows"] <= 2 * budget.cells
 
 
+def test_request_sizes_are_counted_by_powers_of_two(made: Made) -> None:
+    """The generated trace reads 4 KiB and 1 MiB, and writes 64 KiB."""
+    table = made.document["sizes"]
+    found: dict[tuple[int, int], int] = {}
+    for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
+        written, bucket = key // 64 % 2, key % 64
+        found[written, bucket] = found.get((written, bucket), 0) + number
+    calls = {row.function: row.calls for row in made.summary.functions}
+    assert found == {(0, 12): calls["read"], (0, 20): calls["pread64"], (1, 16): calls["write"]}
+
+
 def test_slices_of_files_add_up(made: Made) -> None:
     """The sums of each file that has slices of its own are those of the summary's row."""
     table = made.document["file_cells"]

@@ -52,7 +52,7 @@ class ReportCommand:
             summary = summarise(traces)
             header = summary.header
             run = " ".join(header.runs[:1]) or source_names(traces.sources)
-            title = args.title or f"{run} on {header.hosts[0]}" if header.hosts else run
+            title = args.title or (f"{run} on {header.hosts[0]}" if header.hosts else run)
             make = prepare(traces, summary, tuple(args.window))
             budget = Budget()
             page = render(make(budget) | {"title": title}, title).encode()

@@ -1,11 +1,12 @@
-"""What happened in each slice of time: four tables of sums that the browser adds up for any selection.
+"""What happened in each slice of time: five tables of sums that the browser adds up for any selection.
 
     report_cells     bin, proc, fn     calls, failed, time, got, put
     report_files_in  bin, file         calls, failed, time, got, put
     report_latency   bin, fn, bucket   calls
     report_tree      bin, node         calls, own
+    report_sizes     bin, written, bucket   calls      of calls that move bytes and that the totals count
 
-A call counts in the slice in which it begins; its time is spread over all slices that it lies in. All four have the
+A call counts in the slice in which it begins; its time is spread over all slices that it lies in. All have the
 same slices, as many as fit the budgets: two neighbours become one until they do.
 """
 
@@ -65,19 +66,22 @@ class Cubes:
     files: dict[str, Any]
     latency: dict[str, Any]
     tree: dict[str, Any]
+    sizes: dict[str, Any]
 
 
-def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int) -> Cubes:
+def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int, counted: list[int]) -> Cubes:
     """Makes the tables.
 
     Args:
         database: where `report_calls` is.
         codes: its numbers.
+        counted: the functions that the totals count.
         budget: rows that each table may have; they take about 14, 14 and 4 bytes each.
     """
     width = max(1, -(-(codes.span_us + 1) // FINEST))
     bins = -(-(codes.span_us + 1) // width)
     _make(database, width, bins, min(FILES, codes.other_file))
+    _make_sizes(database, width, bins, counted)
     while bins > COARSEST and _largest(database) > budget:
         _halve(database)
         bins, width = (bins + 1) // 2, 2 * width
@@ -106,6 +110,16 @@ def _make(database: duckdb.DuckDBPyConnection, width: int, bins: int, files: int
     )
 
 
+def _make_sizes(database: duckdb.DuckDBPyConnection, width: int, bins: int, counted: list[int]) -> None:
+    query = f"""
+        CREATE OR REPLACE TABLE report_sizes AS
+        SELECT least(began // {width}, {bins - 1}) AS bin, (put > 0)::INTEGER AS written,
+            floor(log2(got + put))::INTEGER AS bucket, count(*) AS calls
+        FROM report_calls WHERE got + put > 0 AND fn IN (SELECT unnest(?::INTEGER[])) GROUP BY ALL
+    """
+    database.execute(query, [counted])
+
+
 def _largest(database: duckdb.DuckDBPyConnection) -> int:
     tables = ("report_cells", "report_files_in", "report_latency", "report_tree")
     return max(int(database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables)
@@ -117,6 +131,7 @@ def _halve(database: duckdb.DuckDBPyConnection) -> None:
         ("report_files_in", "file", _SUMS),
         ("report_latency", "fn, bucket", "sum(calls) AS calls"),
         ("report_tree", "node", "sum(calls) AS calls, sum(own) AS own"),
+        ("report_sizes", "written, bucket", "sum(calls) AS calls"),
     ):
         database.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT bin // 2 AS bin, {keys}, {sums} FROM {table} GROUP BY ALL"
@@ -149,6 +164,9 @@ def _read(database: duckdb.DuckDBPyConnection, codes: Codes) -> tuple[dict[str, 
     latency = database.execute(
         f"SELECT (bin * {functions} + fn) * 256 + bucket AS k, calls FROM report_latency ORDER BY k"
     ).fetchall()
+    sizes = database.execute(
+        "SELECT (bin * 2 + written) * 64 + bucket AS k, calls FROM report_sizes ORDER BY k"
+    ).fetchall()
     nodes = max(1, len(codes.tree_parent))
     tree = database.execute(f"SELECT bin * {nodes} + node AS k, calls, own FROM report_tree ORDER BY k").fetchall()
     return (
@@ -156,6 +174,7 @@ def _read(database: duckdb.DuckDBPyConnection, codes: Codes) -> tuple[dict[str, 
         _table(files, ("calls", "failed", "time", "read", "written")) | {"files": FILES},
         _table(latency, ("calls",)) | {"per_octave": BUCKETS_PER_OCTAVE},
         _table(tree, ("calls", "own")) | {"nodes": nodes},
+        _table(sizes, ("calls",)),
     )
 
 

@@ -68,7 +68,9 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
 
     def make(budget: Budget) -> dict[str, Any]:
         layer_of = [LAYERS.index(layers.layer_of(function.category)) for function in codes.functions]
-        slices = cubes.slice_up(database, codes, budget.cells)
+        totals = set(summary.header.total_categories)
+        counted = [fn for fn, function in enumerate(codes.functions) if function.category in totals]
+        slices = cubes.slice_up(database, codes, budget.cells, counted)
         calls = spans.pick(database, codes, slices.grid, budget.spans, asked)
         return {
             "version": VERSION,
@@ -87,6 +89,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "cells": slices.cells,
             "file_cells": slices.files,
             "latency": slices.latency,
+            "sizes": slices.sizes,
             "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
             "findings": [_finding(finding) for finding in found],
             "patterns": [
