@@ -182,6 +182,19 @@ def test_a_runtime_that_does_not_start(instance: Instance, site: Site, start: st
         site.run("tee", "/etc/datacrumbs/datacrumbs.yaml", input=f"{settings}start_seconds: 20\n")
 
 
+def test_a_job_waits_for_a_runtime_that_is_slow(instance: Instance, site: Site, work: str) -> None:
+    """Its first call is in the trace."""
+    site.run("mkdir", "-p", DROP_IN.rsplit("/", 1)[0])
+    site.run("tee", DROP_IN, input="[Service]\nExecStartPre=/bin/sleep 2\n")
+    site.run("systemctl", "daemon-reload")
+    try:
+        instance.run("run", *traced(CALLS, "direct", f"{work}/0"))
+        check(site, instance.last(), f"{work}/0")
+    finally:
+        site.run("rm", DROP_IN)
+        site.run("systemctl", "daemon-reload")
+
+
 def test_cancelled_in_the_prolog(instance: Instance, site: Site) -> None:
     site.run("mkdir", "-p", DROP_IN.rsplit("/", 1)[0])
     site.run("tee", DROP_IN, input="[Service]\nExecStartPre=/bin/sleep 5\n")
