@@ -3,8 +3,10 @@
 #   install-dependencies.sh build|test
 set -eu
 
+# Custom probes are compiled on the spot.
+arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
 build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev libjansson-dev clang llvm"
-test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux libslurm-dev"
+test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux libslurm-dev python3-bpfcc linux-headers-$arch"
 # The browser in which the HTML report is looked at.
 test="$test chromium fonts-dejavu-core"
 # A program that writes through HDF5 and MPI-IO, and debugging information that is in a file of its own.

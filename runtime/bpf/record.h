@@ -37,6 +37,7 @@ enum dc_kind {
   DC_PROCESS,  /**< struct dc_process: a process joined, changed its program, or ended */
   DC_REGION,   /**< struct dc_region: a region that the program named itself */
   DC_GIVEN,    /**< struct dc_given: the path behind the file key of a profiled call that was given a path */
+  DC_CUSTOM,   /**< struct dc_custom: an event of a custom probe */
   DC_SWITCH,   /**< struct dc_switch: from now on a function is profiled, mode auto */
 };
 
@@ -139,6 +140,12 @@ struct dc_given {
   __u32 size;
   __u32 unused;
   char path[];
+};
+
+/** An event of a program that a site wrote: a call, and fields as the probes file says (custom_prelude.h). */
+struct dc_custom {
+  struct dc_call call;
+  char fields[];
 };
 
 struct dc_switch {

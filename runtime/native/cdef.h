@@ -142,6 +142,7 @@ struct dc_rate {
   uint32_t calls, profiled;
   ...;
 };
+enum dc_kind { DC_CUSTOM, ... };
 #define DC_MODE_TRACE ...
 #define DC_MODE_PROFILE ...
 #define DC_MODE_AUTO ...
@@ -191,6 +192,9 @@ struct dc_format {
   int8_t made;
   uint32_t room;
   bool moves;
+  uint16_t offsets[...];
+  uint16_t sizes[...];
+  uint16_t path, path_size, event_size;
 };
 struct dc_sink_stats {
   uint64_t lines_written, lines_unwritten, bytes_text, bytes_file;

@@ -363,6 +363,29 @@ static void encode_call_ext(struct dc_encoder *encoder, const struct dc_call_ext
   write_call(encoder, &view, &files);
 }
 
+/** An event of a custom probe: its fields are where the probes file says. */
+static void encode_custom(struct dc_encoder *encoder, const struct dc_custom *custom) {
+  const struct dc_format *format = &encoder->formats[custom->call.head.fn];
+  const char *event = (const char *)custom;
+  struct call_files files = {0};
+  struct call_view view = {.call = &custom->call, .texts_used = DC_MAX_TEXTS};
+  int texts = 0;
+  for (int i = 0; i < DC_MAX_ARGS && format->arguments[i]; i++, view.count++) {
+    const char *at = event + format->offsets[i];
+    if (format->types[i] == DC_STRING && texts < DC_MAX_TEXTS) {
+      view.args[i] = 1; /* not a null pointer */
+      view.text[texts] = at;
+      view.text_size[texts++] = (uint16_t)strnlen(at, format->sizes[i]);
+    } else if (format->sizes[i] <= sizeof(view.args[i])) {
+      memcpy(&view.args[i], at, format->sizes[i]);
+    }
+  }
+  size_t size = format->path_size ? strnlen(event + format->path, format->path_size) : 0;
+  if (size)
+    files.hash[0] = given_path(encoder, &custom->call.head, 0, event + format->path, size);
+  write_call(encoder, &view, &files);
+}
+
 static void put_exit(struct dc_text *line, int code) {
   if (WIFSIGNALED(code)) {
     dc_text_literal(line, ",\"signal\":");
@@ -474,7 +497,7 @@ static void encode_region(struct dc_encoder *encoder, const struct dc_region *re
 }
 
 bool dc_record_span(const struct dc_record *record, uint64_t *start, uint64_t *end) {
-  if (record->kind != DC_CALL && record->kind != DC_CALL_EXT && record->kind != DC_REGION)
+  if (record->kind != DC_CALL && record->kind != DC_CALL_EXT && record->kind != DC_CUSTOM && record->kind != DC_REGION)
     return false;
   /* struct dc_region has the same two members in the same places */
   const struct dc_call *call = (const struct dc_call *)record;
@@ -515,6 +538,9 @@ static bool is_sound(const struct dc_encoder *encoder, const struct dc_record *r
     const struct dc_given *given = (const void *)record;
     return size >= sizeof(*given) && size - sizeof(*given) >= given->size;
   }
+  case DC_CUSTOM:
+    return record->fn < encoder->format_count && encoder->formats[record->fn].event_size &&
+           size >= encoder->formats[record->fn].event_size;
   case DC_SWITCH:
     return size >= sizeof(struct dc_switch) && record->fn < encoder->format_count;
   default:
@@ -545,6 +571,9 @@ void dc_encode(struct dc_encoder *encoder, const struct dc_record *record, size_
     return;
   case DC_GIVEN:
     encode_given(encoder, (const struct dc_given *)record);
+    return;
+  case DC_CUSTOM:
+    encode_custom(encoder, (const struct dc_custom *)record);
     return;
   case DC_SWITCH:
     dc_encode_switch(encoder, (const struct dc_switch *)record);

@@ -50,6 +50,9 @@ struct dc_format {
   int8_t made;                  /**< the argument where that is, or DC_RESULT */
   uint32_t room;                /**< bytes of all the texts above */
   bool moves;                   /**< a system call whose result is a number of bytes */
+  uint16_t offsets[DC_MAX_ARGS], sizes[DC_MAX_ARGS]; /**< of a custom probe: where an event has the arguments */
+  uint16_t path, path_size;                          /**< … and the path of the file; 0: nowhere */
+  uint16_t event_size;                               /**< bytes that an event has at least; 0: no custom probe */
 };
 
 struct dc_encoder {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from datacrumbs.configurator.material import Found, Material
-from datacrumbs.configurator.sources import binary, header, kernel, tracepoint, usdt
+from datacrumbs.configurator.sources import binary, custom, header, kernel, tracepoint, usdt
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core.errors import DataCrumbsError, DataError
 
@@ -15,6 +15,7 @@ SOURCES: Final[Mapping[tuple[str, str], Callable[[Entry], Found]]] = {
     ("syscalls", "ksym"): kernel.find,
     ("syscalls", "header"): header.find,
     ("uprobe", "binary"): binary.find,
+    ("custom", "custom"): custom.find,
     ("tracepoint", "kernel"): tracepoint.find,
     ("usdt", "usdt"): usdt.find,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from datacrumbs.core.customprobes import CustomProgram
 from datacrumbs.core.probes import Binary, Capture, Probe
 from datacrumbs.core.usdt import Mark
 
@@ -97,6 +98,15 @@ class Points:
     notes: tuple[str, ...] = ()
 
 
-Found = SystemCalls | Functions | KernelProbes | Points
+@dataclass(frozen=True, slots=True)
+class CustomProbes:
+    """A program of the site's, and its events in the order of their numbers."""
+
+    program: CustomProgram
+    probes: tuple[Probe, ...]
+    notes: tuple[str, ...] = ()
+
+
+Found = SystemCalls | Functions | KernelProbes | Points | CustomProbes
 Material = Mapping[int, Found]
 """What was found for each entry, by the entry's place in the spec."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from datacrumbs.configurator.resolve import Resolution
+from datacrumbs.core.customprobes import Custom
 from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.probes import RESULT, Capture, Function, Probe, Syscall
 from datacrumbs.core.text import printable
@@ -48,6 +49,8 @@ def lines(resolution: Resolution) -> Iterator[str]:
             place = f"{target.name} ({target.number})"
         elif isinstance(target, Usdt):
             place = f"{resolution.probes.files[target.file].path}:{target.provider}:{target.name}"
+        elif isinstance(target, Custom):
+            place = f"{resolution.probes.programs[target.program].name}, event {target.event}"
         elif isinstance(target, Tracepoint):
             place = f"{target.event} … {target.end}" if target.end else target.event
         else:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from datacrumbs.configurator import marks, unsafe
-from datacrumbs.configurator.material import Code, Functions, KernelProbes, Material, Name, Points, SystemCalls
+from datacrumbs.configurator.material import (
+    Code,
+    CustomProbes,
+    Functions,
+    KernelProbes,
+    Material,
+    Name,
+    Points,
+    SystemCalls,
+)
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core import syscalls
+from datacrumbs.core.customprobes import Custom, CustomProgram
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.probes import MAX_FILES, MAX_NAME, Binary, Capture, Function, Probe, ProbeSet, Syscall
 from datacrumbs.core.usdt import MAX_ENDS, Usdt
@@ -47,6 +57,7 @@ class _Selection:
     files: dict[Binary, int] = field(default_factory=dict)
     unwinds: set[int] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    programs: list[CustomProgram] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     taken: set[object] = field(default_factory=set)
     kernel: str = ""
@@ -89,6 +100,8 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
             _system_calls(entry, found, selection)
         elif isinstance(found, Points):
             _marks(entry, found, selection)
+        elif isinstance(found, CustomProbes):
+            _custom(entry, found, selection)
         elif isinstance(found, KernelProbes):
             _kernel(entry, found, selection)
         else:
@@ -107,12 +120,22 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
             kernel=selection.kernel,
             interval_ns=spec.interval_ns,
             rate_limit=spec.rate_limit,
+            programs=tuple(selection.programs),
             excluded=tuple(selection.excluded),
         ),
         tuple(selection.origins),
         frozenset(selection.unwinds),
         tuple(selection.notes),
     )
+
+
+def _custom(entry: Entry, found: CustomProbes, selection: _Selection) -> None:
+    """All events of a program: it is compiled as it is, so none can be left out."""
+    index = len(selection.programs)
+    selection.programs.append(found.program)
+    for probe in found.probes:
+        assert isinstance(probe.target, Custom)
+        selection.add(entry, replace(probe, target=replace(probe.target, program=index)), (index, probe.target.event))
 
 
 def _check_size(spec: Spec, functions: int, files: int, most: int) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 from datacrumbs.configurator.arguments import words
 from datacrumbs.configurator.pattern import Pattern
+from datacrumbs.core.customprobes import START_EVENT
 from datacrumbs.core.probes import LONGEST_INTERVAL, MAX_NAME, MAX_RATE, MODES, SHORTEST_INTERVAL, Capture, Mode
 from datacrumbs.core.yamlfile import Mapping, Node, suggestion
 from datacrumbs.core.yamlfile import parse as parse_yaml
@@ -76,6 +77,11 @@ class Entry:
     """By symbol, what the host YAML itself says of functions' arguments."""
     provider: str = ""
     """Of USDT probes; empty: all providers."""
+    probes: str = ""
+    """The JSON that describes a custom probe's events."""
+    start_event_id: int = START_EVENT
+    headed: bool = False
+    """Whether it names upstream's `process_header`, which nothing here needs."""
 
     def selects(self, *forms: str) -> bool:
         """Whether a function is wanted that goes by these names."""
@@ -147,6 +153,9 @@ def _entry(members: Mapping) -> Entry:
         headers=_headers(members),
         function_arguments=_lines(members.get("function_arguments")),
         provider=provider.text(MAX_NAME) if provider else "",
+        probes=described.text() if (described := members.get("probes")) and probe == "custom" else "",
+        start_event_id=first.integer(0, 2**30) if (first := members.get("start_event_id")) else START_EVENT,
+        headed=members.get("process_header") is not None,
     )
 
 

@@ -39,6 +39,8 @@ class Config:
     """Most files whose names one run keeps; events on further files lack the name, and are counted."""
     profile_keys: int = 32_768
     """Processes, functions and files together that one interval of a profile has room for; 512 bytes each."""
+    kernel_headers: Path | None = None
+    """The kernel's headers for custom probes, where they are in none of the usual places."""
     signer_socket: Path = Path("/run/datacrumbs/signer.sock")
     signing_key: Path = Path("/var/lib/datacrumbs/signing.key")
     policy: Path = Path("/etc/datacrumbs/policy.yaml")
@@ -137,6 +139,7 @@ _READERS: Final[Mapping[str, Callable[[Node], Any]]] = {
     "max_functions": _max_functions,
     "max_files": lambda node: node.integer(1, 1 << 24),
     "profile_keys": lambda node: node.integer(1, 1 << 22),
+    "kernel_headers": _path,
     "signer_socket": _path,
     "signing_key": _path,
     "policy": _path,

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
-from datacrumbs.core import kernelprobes, usdt
+from datacrumbs.core import customprobes, kernelprobes, usdt
+from datacrumbs.core.customprobes import MAX_PROGRAMS, Custom, CustomProgram
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.members import MAX_NAME as MAX_NAME
@@ -30,7 +31,7 @@ MAX_TEXTS: Final = 2
 MAX_PATHS: Final = 2
 """Files that one call can name; DC_MAX_FILES in runtime/bpf/record.h."""
 
-Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint", "usdt"]
+Kind = Literal["syscall", "uprobe", "kprobe", "tracepoint", "usdt", "custom"]
 Mode = Literal["trace", "profile", "auto"]
 """Every call is an event; calls are added up; calls are events until their function passes the rate limit."""
 MODES: Final = ("trace", "profile", "auto")
@@ -134,7 +135,7 @@ class Function:
     """Bytes from its entry to its probe; see placement.py."""
 
 
-Target = Syscall | Function | Tracepoint | KernelFunction | Usdt
+Target = Syscall | Function | Tracepoint | KernelFunction | Usdt | Custom
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,8 @@ class ProbeSet:
     """What a line of a profile covers."""
     rate_limit: int = 10_000
     """Mode auto: calls of one function in a second, beyond which it is profiled."""
+    programs: tuple[CustomProgram, ...] = ()
+    """What custom probes are compiled from."""
     excluded: tuple[str, ...] = field(default=())
     """What the configurator left out, one line of text each with the reason: the trace repeats them."""
 
@@ -191,7 +194,9 @@ class ProbeSet:
             "files": [{"path": f.path, "build_id": f.build_id} for f in self.files],
             "probes": [_probe_to_json(p) for p in self.probes],
             "excluded": list(self.excluded),
-        } | ({"kernel": self.kernel} if self.kernel else {})
+            **({"kernel": self.kernel} if self.kernel else {}),
+            **({"programs": [customprobes.program_to_json(p) for p in self.programs]} if self.programs else {}),
+        }
 
     @staticmethod
     def from_json(value: object) -> ProbeSet:
@@ -208,7 +213,10 @@ class ProbeSet:
                 "make it again with this version's datacrumbs_probe_configurator",
             )
         files = tuple(_file_from_json(item) for item in top.items("files", MAX_FILES))
-        probes = tuple(_probe_from_json(item, len(files)) for item in top.items("probes", MAX_PROBES))
+        programs = tuple(
+            customprobes.program_from_json(item) for item in top.items("programs", MAX_PROGRAMS, optional=True)
+        )
+        probes = tuple(_probe_from_json(item, len(files), len(programs)) for item in top.items("probes", MAX_PROBES))
         if not probes:
             raise DataError("probes file names no function", "widen the selection in the host YAML")
         result = ProbeSet(
@@ -220,6 +228,7 @@ class ProbeSet:
             kernel=top.optional_text("kernel"),
             interval_ns=top.integer("interval_ns", SHORTEST_INTERVAL, LONGEST_INTERVAL),
             rate_limit=top.integer("rate_limit", 1, MAX_RATE),
+            programs=programs,
             excluded=top.texts("excluded", MAX_PROBES, 4 * MAX_NAME),
         )
         top.finish()
@@ -233,6 +242,8 @@ def place_of(probe: Probe, files: tuple[Binary, ...]) -> str:
         return f"{files[target.file].path}+{target.offset:#x}"
     if isinstance(target, Syscall):
         return f"{target.name} ({target.number})"
+    if isinstance(target, Usdt):
+        return f"{files[target.file].path}:{target.provider}:{target.name}"
     return probe.name
 
 
@@ -246,6 +257,8 @@ def _probe_to_json(probe: Probe) -> dict[str, Any]:
             value["skip"] = probe.target.skip
     elif isinstance(probe.target, Usdt):
         value |= usdt.to_json(probe.target)
+    elif isinstance(probe.target, Custom):
+        value |= customprobes.to_json(probe.target)
     else:
         value |= kernelprobes.to_json(probe.target)
     if probe.capture.arguments:
@@ -282,13 +295,15 @@ def _fileref_to_json(ref: FileRef) -> dict[str, Any]:
     return value
 
 
-def _probe_from_json(item: Members, files: int) -> Probe:
-    kind: Kind = item.choice("kind", ("syscall", "uprobe", "kprobe", "tracepoint", "usdt"))  # type: ignore[assignment]
+def _probe_from_json(item: Members, files: int, programs: int) -> Probe:
+    kind: Kind = item.choice("kind", get_args(Kind))  # type: ignore[assignment]
     target: Target
     if kind in ("kprobe", "tracepoint"):
         target = kernelprobes.from_json(kind, item)
     elif kind == "usdt":
         target = usdt.from_json(item, files)
+    elif kind == "custom":
+        target = customprobes.from_json(item, programs, MAX_ARGUMENTS)
     elif kind == "syscall":
         target = Syscall(item.text("syscall"), item.integer("number", 0, 1023))
     else:

@@ -132,6 +132,8 @@ def _print_plan(run: Run, plan: AttachPlan) -> None:
         for mark, i in marks.begins:
             place = f"{printable(marks.path)}+{mark.offset:#x}"
             print(f"{probes[i].category}\t{printable(probes[i].name)}\t{place}\tusdt {plan.mark_links}")
+    for i in plan.customs:
+        print(f"{probes[i].category}\t{printable(probes[i].name)}\tcustom probe\tBCC")
     for item in plan.refused:
         print(f"refused\t{printable(item.name)}\t{printable(item.reason)}")
     print(f"{plan.attached} probes would be attached, {len(plan.refused)} are refused; nothing was done")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from datacrumbs.core import jsontext
-from datacrumbs.core.probes import ARGUMENT_TYPES, Capture, Probe, Syscall
+from datacrumbs.core.customprobes import HEAD_BYTES, Custom
+from datacrumbs.core.probes import ARGUMENT_TYPES, Capture, Probe, Syscall, Target
 from datacrumbs.core.syscalls import MOVES
 from datacrumbs.core.usdt import Usdt
 from datacrumbs.runtime._native import lib
@@ -48,6 +49,20 @@ def numbers(probe: Probe) -> dict[str, Any]:
         "factors": list(size),
         "moves": isinstance(probe.target, Syscall) and probe.target.name in MOVES,
         **_handles(capture),
+        **_layout(probe.target),
+    }
+
+
+def _layout(target: Target) -> dict[str, Any]:
+    if not isinstance(target, Custom):
+        return {}
+    ends = [at + size for at, size in zip(target.offsets, target.sizes, strict=True)]
+    return {
+        "offsets": list(target.offsets),
+        "sizes": list(target.sizes),
+        "path": target.path,
+        "path_size": target.path_size,
+        "event_size": max([HEAD_BYTES, target.path + target.path_size, *ends]),
     }
 
 

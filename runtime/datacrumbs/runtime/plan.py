@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from datacrumbs.core.customprobes import Custom
 from datacrumbs.core.errors import KernelError
 from datacrumbs.core.kernelprobes import Tracepoint
 from datacrumbs.core.probes import Function, ProbeSet, Syscall
@@ -79,6 +80,8 @@ class AttachPlan:
     groups: tuple[FunctionGroup, ...]
     links: FunctionLinks | None
     refused: tuple[Refused, ...]
+    customs: tuple[int, ...] = ()
+    """Ids of the events of custom probes."""
     events: tuple[int, ...] = ()
     """Ids of the probes on tracepoints."""
     event_links: EventLinks = "cookie"
@@ -89,7 +92,7 @@ class AttachPlan:
     def attached(self) -> int:
         """How many probes will be attached."""
         functions = sum(len(group.ids) for group in self.groups) + sum(len(group.begins) for group in self.marks)
-        return len(self.syscalls) + len(self.events) + functions
+        return len(self.syscalls) + len(self.customs) + len(self.events) + functions
 
 
 def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], machine: str) -> AttachPlan:
@@ -119,6 +122,7 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
     marks = _marks(probes, {i: target for i, target in marked.items() if not reasons[i]}, files)
     plan = AttachPlan(
         syscalls=syscalls,
+        customs=tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Custom)),
         groups=tuple(_groups(probes, usable, files)),
         links=features.function_links if usable else None,
         events=tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Tracepoint)),

@@ -26,7 +26,13 @@ def path_for(trace: Path) -> Path:
 def document(run: Run, plan: AttachPlan) -> dict[str, Any]:
     """The report as JSON values; pure."""
     probes = run.sealed.probes
-    attached = {*plan.syscalls, *plan.events, *(i for group in plan.groups for i in group.ids)}
+    attached = {
+        *plan.syscalls,
+        *plan.events,
+        *plan.customs,
+        *(i for group in plan.marks for _, i in group.begins),
+        *(i for group in plan.groups for i in group.ids),
+    }
     reasons = {item.name: item.reason for item in plan.refused}
     rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = [], []
     for index, probe in enumerate(probes.probes):

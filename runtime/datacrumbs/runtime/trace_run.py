@@ -76,6 +76,11 @@ def trace_run(
             attachments.enter_context(marks.attached(programs, plan))
             refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
             plan = without(plan, refused, run.sealed.probes)
+            if plan.customs:
+                # Here: only runs with custom probes pay for the import.
+                from datacrumbs.runtime.providers import custom
+
+                attachments.enter_context(custom.attached(programs, probes, config.kernel_headers))
             path, descriptor = _new_trace(run, config)
             _write_report(run, plan, path)
             host = records.host_hash(run.host)

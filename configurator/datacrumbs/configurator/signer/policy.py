@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from datacrumbs.core.customprobes import Custom
 from datacrumbs.core.errors import ConfigError, RefusedError
 from datacrumbs.core.files import open_regular, read_bounded
 from datacrumbs.core.kernelprobes import Tracepoint
@@ -31,7 +32,7 @@ DAY: Final = 86_400
 _LIFETIME: Final = re.compile(r"([0-9]{1,6})\s*(h|d|w)\Z")
 _SECONDS: Final = {"h": 3_600, "d": DAY, "w": 7 * DAY}
 _LONGEST: Final = 3_660 * DAY
-_GRANTS: Final = ("kinds", "files", "kernel", "capture", "max_functions", "lifetime")
+_GRANTS: Final = ("kinds", "files", "kernel", "capture", "max_functions", "lifetime", "custom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Rule:
     """Shell patterns of system calls and kernel functions."""
     capture: CaptureLevel = "paths"
     max_functions: int = MAX_PROBES
+    custom: tuple[str, ...] = ()
+    """Shell patterns of "sha256:…" of BPF C that may be compiled and run in the kernel."""
     lifetime: int = 30 * DAY
     """Seconds that a signature lasts."""
 
@@ -60,7 +63,12 @@ class Rule:
         if len(probes.probes) > self.max_functions:
             raise self._refusal(f"allows {self.max_functions} functions, not {len(probes.probes)}", "select fewer")
         for probe in probes.probes:
-            if probe.kind not in self.kinds:
+            if isinstance(probe.target, Custom):
+                digest = probes.programs[probe.target.program].digest
+                if not any(fnmatch.fnmatchcase(digest, pattern) for pattern in self.custom):
+                    hint = f"an administrator who has read it may add '{digest}' to the rule's 'custom'"
+                    raise self._refusal(f"does not allow the custom probe {probe.name}", hint)
+            elif probe.kind not in self.kinds:
                 raise self._refusal(f"does not allow probes of kind {probe.kind}: {probe.name}")
             if isinstance(probe.target, Syscall):
                 self._check_name("the system call", probe.target.name, self.kernel)
@@ -70,7 +78,7 @@ class Rule:
             elif isinstance(probe.target, Tracepoint):
                 for event in filter(None, (probe.target.event, probe.target.end)):
                     self._check_name("the tracepoint", event, self.kernel)
-            else:
+            elif not isinstance(probe.target, Custom):
                 self._check_name("the kernel function", probe.target.symbol, self.kernel)
             if _level(probe) > LEVELS.index(self.capture):
                 raise self._refusal(
@@ -183,6 +191,7 @@ _READERS: Final[Mapping[str, Callable[[Node], Any]]] = {
     "groups": Node.texts,
     "kinds": _kinds,
     "files": Node.texts,
+    "custom": Node.texts,
     "kernel": Node.texts,
     "capture": lambda node: node.choice(LEVELS),
     "max_functions": lambda node: node.integer(1, MAX_PROBES),
