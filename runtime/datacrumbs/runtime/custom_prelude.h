@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What custom probes are compiled with, after a few lines with numbers of the run (providers/custom.py). The layouts are
- * those of record.h and maps.h. Helpers go by their numbers, so that BCC's own declarations are of no concern.
+ * What custom probes are compiled with, after a few lines with numbers of the run (providers/custom.py). The layouts
+ * are those of record.h and maps.h. Helpers go by their numbers, so that BCC's own declarations are of no concern.
  */
 struct datacrumbs_event {
   unsigned char kind, flags;
@@ -22,7 +22,8 @@ static void *(*datacrumbs_lookup)(void *map, const void *key) = (void *)1;
 static long (*datacrumbs_update)(void *map, const void *key, const void *value, unsigned long long flags) = (void *)2;
 static unsigned long long (*datacrumbs_now)(void) = (void *)5;
 static long (*datacrumbs_read_kernel)(void *to, unsigned int size, const void *from) = (void *)113;
-static long (*datacrumbs_output)(void *ring, void *data, unsigned long long size, unsigned long long flags) = (void *)130;
+static long (*datacrumbs_output)(void *ring, void *data, unsigned long long size,
+                                 unsigned long long flags) = (void *)130;
 static void *(*datacrumbs_storage)(void *map, void *task, void *value, unsigned long long flags) = (void *)156;
 static void *(*datacrumbs_task)(void) = (void *)158;
 #define DATACRUMBS_MAP(number) ((void *)bpf_pseudo_fd(1, number))

@@ -146,12 +146,12 @@ def test_kinds_still_to_come_are_refused_all_at_once_by_name() -> None:
         b"capture_probes:\n"
         b"  - {name: io, probe: syscalls}\n"
         b"  - {name: cache, probe: kprobe, type: ksym}\n"
-        b"  - {name: own, probe: custom, file: /x.bpf.c, probes: /x.json}\n",
+        b"  - {name: other, probe: kprobe, type: header, file: /x.h}\n",
         "h.yaml",
     )
     with pytest.raises(DataError) as caught:
         gather(spec)
-    assert "'cache' (h.yaml:3:5) is a kprobe, 'own' (h.yaml:4:5) is a custom" in caught.value.message
+    assert "'cache' (h.yaml:3:5) is a kprobe, 'other' (h.yaml:4:5) is a kprobe" in caught.value.message
 
 
 def test_the_kernel_lists_its_system_calls_by_the_names_of_the_manual() -> None:
