@@ -7,6 +7,7 @@ Exits with 0 where every target is met, 1 where one is missed, 69 where no nodes
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -28,7 +29,7 @@ PLUGIN = "optional /usr/local/lib/slurm/datacrumbs_spank.so\n"
 TEMPLATES = "/usr/local/etc/datacrumbs/configs"
 FUNCTIONS = """\
 capture_probes:
-  - {name: crypto, probe: uprobe, type: binary, file: libcrypto.so.3, regex: "(ASN1|BIO|BN|EC|EVP|PEM|RSA)_.*"}
+  - {name: crypto, probe: uprobe, type: binary, file: libcrypto.so.3, regex: "(ASN1|BIO|BN|X509|CRYPTO|OSSL|PKCS7|PKCS12|CMS|ENGINE)_.*"}
 """
 COMMENT = f"--comment={metadata(probes_of('alice'))}"
 BURST_NODES, BURST_JOBS = 8, 50
@@ -46,10 +47,10 @@ def prepare(cluster: Cluster) -> None:
 def job_seconds(cluster: Cluster, options: Sequence[str], times: int) -> list[float]:
     """How long each of some `srun true` takes, as its user sees it; the nodes are idle before each."""
     measured = []
-    loop = 'srun "$@" true; start=$(date +%s%N); srun "$@" true; end=$(date +%s%N); echo $((end - start))'
+    once = 'start=$(date +%s%N); srun "$@" true; end=$(date +%s%N); echo $((end - start))'
     for _ in range(times):
         cluster.wait_idle()
-        said = cluster.login.run("sh", "-c", loop, "sh", *options, user="alice", timeout=300).stdout
+        said = cluster.login.run("sh", "-c", once, "sh", *options, user="alice", timeout=300).stdout
         measured.append(int(said.split()[-1]) / 1e9)
     return measured
 
@@ -67,17 +68,20 @@ def plugin_cost(cluster: Cluster, rounds: int) -> list[Figure]:
     return [Figure("untraced `srun -N1 true`: added by the plugin", with_plugin - without, "ms", most=3, note=note)]
 
 
-def trace_cost(cluster: Cluster, times: int) -> list[Figure]:
-    """Traced and untraced jobs on three nodes, in turns."""
-    cluster.configure(plugstack=PLUGIN)
+def trace_cost(cluster: Cluster, size: int, times: int) -> list[Figure]:
+    """Traced and untraced jobs on some nodes, in turns. A job on one node is what real nodes come to, each with
+    processors of its own.
+    """
     untraced, traced = [], []
     for number in range(times):
-        say(f"traced and untraced jobs on three nodes, {number + 1}")
-        untraced += job_seconds(cluster, ["-N3"], 1)
-        traced += job_seconds(cluster, ["-N3", COMMENT], 1)
+        say(f"traced and untraced jobs on {size} nodes, {number + 1}")
+        untraced += job_seconds(cluster, [f"-N{size}"], 1)
+        traced += job_seconds(cluster, [f"-N{size}", COMMENT], 1)
     added = (statistics.median(traced) - statistics.median(untraced)) * 1e3
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
     note = f"medians of {times}: {statistics.median(untraced) * 1e3:.0f} and {statistics.median(traced) * 1e3:.0f} ms"
-    return [Figure("traced `srun -N3 true`: added to an untraced one", added, "ms", most=300, note=note)]
+    note += f"; {load:.1f} processes for each processor of this machine"
+    return [Figure(f"traced `srun -N{size} true`: added to an untraced one", added, "ms", most=300, note=note)]
 
 
 def stop_cost(cluster: Cluster, times: int) -> list[Figure]:
@@ -143,7 +147,9 @@ def main() -> int:
             with opened(ROOT, count=3) as cluster:
                 prepare(cluster)
                 found += plugin_cost(cluster, 2 if options.quick else 4)
-                found += trace_cost(cluster, 5 if options.quick else 15)
+                cluster.configure(plugstack=PLUGIN)
+                for size in (1, 3):
+                    found += trace_cost(cluster, size, 5 if options.quick else 15)
                 found += stop_cost(cluster, 3 if options.quick else 9)
             figures.show(found)
         if not options.only or "burst" in options.only:
