@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report bench-probes fmt lint golden images clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench-flux: build ## (root) how much longer jobs of an installed Flux wait, agai
 bench-report: build ## the HTML report of ten million events: time to make, size, time to open
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/report.py
+
+bench-probes: build ## (root) thousands of user functions attached and detached, and what a call of one costs
+	@scripts/install-dependencies.sh test
+	@$(VENV)/python tests/bench/run.py --only probes
 
 fmt: build ## formats Python and C
 	@$(VENV)/ruff check --quiet --fix $(PYTHON_SOURCES) || true

@@ -17,6 +17,7 @@ import figures  # noqa: E402
 import floods  # noqa: E402
 import functions  # noqa: E402
 import many_files  # noqa: E402
+import probes  # noqa: E402
 import startup  # noqa: E402
 from bench import Bench, BenchError, opened, say  # noqa: E402
 from datacrumbs.core.errors import DataCrumbsError  # noqa: E402
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[Bench], list[figures.Figure]]] = {
     "profile": many_files.measure,
     "startup": startup.measure,
     "functions": functions.measure,
+    "probes": probes.measure,
 }
 
 

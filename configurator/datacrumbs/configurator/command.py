@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datacrumbs.configurator import refusals, report, signing
+from datacrumbs.configurator import discover, refusals, report, signing
 from datacrumbs.configurator.gather import gather, unsupported
 from datacrumbs.configurator.resolve import Resolution, resolve
 from datacrumbs.configurator.spec import Entry, Spec
@@ -42,6 +42,8 @@ def main() -> int:
 def run(argv: Sequence[str]) -> int:
     """Resolves a host YAML, and shows the result or has it signed and written."""
     options = _options(argv)
+    if options.discover or options.program:
+        return _discover(options)
     settings = config.load(options.config)
     spec = _read(options.host, options.set)
     left_out = unsupported(spec) if options.skip_unsupported else ()
@@ -75,7 +77,9 @@ def _options(argv: Sequence[str]) -> Namespace:
         f"""{PROG} posix.yaml /tmp/probes.json.gz
 {PROG} posix.yaml --dry-run""",
     )
-    parser.add_argument("host", metavar="HOST.yaml", type=Path, help="which functions to probe: see docs/host-yaml.md")
+    parser.add_argument(
+        "host", metavar="HOST.yaml", type=Path, nargs="?", help="which functions to probe: see docs/host-yaml.md"
+    )
     parser.add_argument("out", metavar="OUT.json.gz", type=Path, nargs="?", help="the probes file to write")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be probed, as a table")
     parser.add_argument("--list", action="store_true", help="only list the functions, one on a line")
@@ -94,10 +98,32 @@ def _options(argv: Sequence[str]) -> Namespace:
     parser.add_argument("--skip-unsupported", action="store_true", help="leave out entries of kinds still to come")
     parser.add_argument("--socket", metavar="PATH", type=Path, help="the signer's socket, if not the configured one")
     parser.add_argument("--config", metavar="PATH", type=Path, help="instead of /etc/datacrumbs/datacrumbs.yaml")
+    parser.add_argument(
+        "--discover", action="store_true", help="look for software worth probing, and write a HOST.yaml"
+    )
+    parser.add_argument("--for", metavar="PROGRAM", dest="program", help="the same for the libraries of one program")
     options = parser.parse_args(argv)
+    if options.discover or options.program:
+        return options
+    if options.host is None:
+        raise UsageError("HOST.yaml is missing", "name one, or add --discover to have one written")
     if options.out is None and not (options.dry_run or options.list):
         raise UsageError("OUT.json.gz is missing", "name the file to write, or add --dry-run")
     return options
+
+
+def _discover(options: Namespace) -> int:
+    """Writes a host YAML to start from, to the file that is named or to standard output."""
+    found = discover.discover(os.environ, options.program or "")
+    text = discover.host_yaml(found)
+    if options.host is None:
+        sys.stdout.write(text)
+        return 0
+    if options.host.exists():
+        raise UsageError(f"{options.host} is there already", "name another file, or remove it")
+    write_atomically(options.host, text.encode("utf-8", "surrogateescape"))
+    print(f"{printable(str(options.host))}: {len(found)} files worth probing")
+    return 0
 
 
 def _read(host: Path, words: Sequence[str]) -> Spec:
