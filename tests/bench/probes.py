@@ -83,7 +83,7 @@ def _attach(probes: ProbeSet, times: int) -> tuple[float, float, str | None]:
 
 
 def _way(library: Path) -> list[Figure]:
-    """The configurator's time and the size of what it makes, by function: both must not grow faster than their number."""
+    """The configurator's time and the size of what it makes: neither grows faster than the functions' number."""
     times, sizes = {}, {}
     for count, pattern in ((LARGEST // 4, r"many_0[01]\d\d\d|many_02[01]\d\d"), (LARGEST, ".*")):
         tries = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from datacrumbs.core.errors import InternalError, KernelError
-from datacrumbs.core.probes import Function, ProbeSet, Syscall
+from datacrumbs.core.probes import Capture, Function, ProbeSet, Syscall
 from datacrumbs.core.runid import fnv1a
 from datacrumbs.core.syscalls import MOVES
 from datacrumbs.core.usdt import Usdt
@@ -20,6 +20,7 @@ from datacrumbs.runtime import fetches
 from datacrumbs.runtime._native import ffi, lib
 
 FOLDER: Final = Path(__file__).parent / "bpf"
+_NOTHING: Final = Capture()
 SLOT: Final = 0
 """The run slot that a runtime with programs of its own uses."""
 
@@ -171,6 +172,8 @@ def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
     """Tells the programs for user functions and USDT probes what to capture."""
     for index, probe in enumerate(probes.probes):
         target = probe.target
+        if isinstance(target, Function) and probe.capture == _NOTHING:
+            continue  # the table's zeros say that: whole libraries are ready sooner
         if isinstance(target, Function | Usdt):
             instant = isinstance(target, Usdt) and not target.ends
             spec = ffi.new("struct dc_function_spec *", fetches.spec(probe.capture, instant=instant))
