@@ -257,6 +257,19 @@ def test_many_of_everything_fits(tmp_path: Path) -> None:
         assert sums(made.document["cells"])["calls"] == 20_000
 
 
+def test_calls_that_were_only_added_up_are_told(tmp_path: Path) -> None:
+    """A profile has no single calls to draw; the report says how many it leaves out."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        profile = {"calls": 5, "errors": 1, "bytes": 20480, "min_ns": 1000, "max_ns": 1000, "interval": 3,
+                   "log2_ns": {"9": 5}}  # fmt: skip
+        trace.call(trace.process(7, "w"), "read", EPOCH_NS, 5000, tid=20971527, ret=20480, profile=profile)
+        trace.closing(ended=EPOCH_NS // 1000, captured=5)
+    for made in prepared(tmp_path / "t.pfw"):
+        assert made.document["profiled"] == 5 and made.document["calls"]["rows"] == 0
+        assert render(made.document | {"title": "t"}, "t")
+
+
 def test_a_trace_without_calls_is_a_report_too(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t.pfw") as trace:
         trace.opening()

@@ -130,10 +130,10 @@ _CALLS: Final = f"""
 """
 
 _SPAN: Final = f"""
-    SELECT min(first), max(last), sum(calls)::BIGINT FROM (
-        SELECT first, last, calls FROM tally
+    SELECT min(first), max(last) FROM (
+        SELECT first, last FROM tally
         UNION ALL
-        SELECT ts, ts + dur, 0 FROM records WHERE kind = {schema.KIND_LIFE}
+        SELECT ts, ts + dur FROM records WHERE kind = {schema.KIND_LIFE}
     )
 """
 
@@ -141,7 +141,7 @@ _SPAN: Final = f"""
 def number(traces: Traces, nested: Nest) -> Codes:
     """Makes the tables above, once, from those that `summarise` leaves and from which call is inside which."""
     database, calls = traces.database, traces.calls
-    first, last, total = database.execute(_SPAN).fetchall()[0]
+    first, last = database.execute(_SPAN).fetchall()[0]
     database.execute(_FUNCTIONS)
     database.execute(_THREADS)
     database.execute(_FILES)
@@ -156,7 +156,7 @@ def number(traces: Traces, nested: Nest) -> Codes:
     return Codes(
         start_us=first or 0,
         span_us=max(1, (last or 0) - (first or 0)),
-        calls=total or 0,
+        calls=len(calls),
         functions=_functions(database),
         processes=_processes(threads),
         threads=tuple(Thread(process, tid) for _, _, process, tid in kept),

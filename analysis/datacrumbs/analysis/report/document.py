@@ -76,6 +76,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "version": VERSION,
             "header": asdict(summary.header),
             "completeness": _completeness(summary),
+            "profiled": max(0, sum(row.calls for row in summary.functions) - codes.calls),
             "sources": [_shorten(str(path), _LONGEST_PATH) for path in traces.sources[:100]],
             "grid": {"start_us": codes.start_us, "span_us": codes.span_us, **asdict(slices.grid)},
             "layers": [{"name": layer} for layer in LAYERS],
