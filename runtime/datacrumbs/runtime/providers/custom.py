@@ -24,7 +24,8 @@ from datacrumbs.runtime.programs import SLOT, Programs
 PYTHON: Final = "/usr/bin/python3"
 """The interpreter that has the module bcc, which PyPI has not: python3-bpfcc on Debian, python3-bcc on RHEL."""
 _FOLDER: Final = Path(__file__).parents[1]
-_SECONDS: Final = 120
+_SECONDS: Final = 45
+"""Less than systemd gives the runtime to start."""
 _INSTALL: Final = "install python3-bpfcc (Debian) or python3-bcc (RHEL), and the kernel's headers"
 
 
