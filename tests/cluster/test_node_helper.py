@@ -110,8 +110,8 @@ def unconfigured(cluster: Cluster) -> Iterator[Cluster]:
 
 
 def ours(node: Node) -> set[str]:
-    """Files and links of ours outside of the installation, keys included."""
-    named = ("(", "-name", "*datacrumbs*", "-o", "-path", "*/datacrumbs/*", ")")
+    """Files and links of ours outside of the installation, keys included; an empty folder may come and go."""
+    named = ("(", "-name", "*datacrumbs*", "-o", "-path", "*/datacrumbs/*", ")", "-not", "-type", "d")
     return set(node.run("find", "/etc", "/var/lib", "-xdev", *named).stdout.split())
 
 
