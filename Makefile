@@ -7,7 +7,7 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report bench-probes fmt lint golden images clean
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report bench-probes fmt lint golden images clean bench-analysis
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ bench-report: build ## the HTML report of ten million events: time to make, size
 bench-probes: build ## (root) thousands of user functions attached and detached, and what a call of one costs
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/run.py --only probes
+
+bench-analysis: build ## how long answers take for 1 to 30 million events, and other tools on the same file
+	@scripts/install-dependencies.sh test
+	@$(VENV)/python tests/bench/analysis.py
 
 fmt: build ## formats Python and C
 	@$(VENV)/ruff check --quiet --fix $(PYTHON_SOURCES) || true

@@ -224,16 +224,18 @@ def _afterwards(traces: Traces, caused: Caused | None, rows: Column) -> tuple[Af
         return ()
     calls = traces.calls
     begin, end = elsewhere.spans(calls, caused.rows)
-    _, returned = elsewhere.spans(calls, rows)
+    began, returned = elsewhere.spans(calls, rows)
     sums: dict[tuple[int, str], list[int]] = {}
     for thread in np.unique(caused.thread[caused.thread >= 0]).tolist():
         mine = calls.thread[rows] == thread
         for file in np.unique(calls.file[rows[mine]]).tolist():
-            ends = np.sort(returned[mine & (calls.file[rows] == file)])
+            those = mine & (calls.file[rows] == file)
+            ends, begins = np.sort(returned[those]), np.sort(began[those])
             spans = np.flatnonzero((caused.thread == thread) & (calls.file[caused.rows] == file))
             index = np.searchsorted(ends, begin[spans], side="right")
             since = begin[spans] - ends[np.maximum(index - 1, 0)]
-            for one in spans[(index > 0) & (since <= elsewhere.WINDOW_NS)].tolist():
+            during = np.searchsorted(begins, begin[spans], side="right") > index
+            for one in spans[(index > 0) & ~during & (since <= elsewhere.WINDOW_NS)].tolist():
                 row = int(caused.rows[one])
                 total = sums.setdefault((int(calls.function[row]), caused.cause[int(calls.key[row])]), [0, 0, 0])
                 total[0] += 1

@@ -29,6 +29,9 @@ COPIES: Final = frozenset(["sendfile", "sendfile64", "copy_file_range", "splice"
 The three sets together are the calls whose bytes dfanalyzer counts, so that both tools agree.
 """
 
+SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "msync", "sync_file_range"])
+"""Calls that wait until data is on the device."""
+
 APPLICATION: Final = "application"
 LIBRARIES: Final = "libraries"
 MPI: Final = "MPI"

@@ -9,6 +9,7 @@ import duckdb
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.completeness import judge
+from datacrumbs.analysis.gain import gain
 from datacrumbs.analysis.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from datacrumbs.analysis.trace import Traces
 
@@ -147,13 +148,16 @@ def summarise(traces: Traces) -> Summary:
     database.execute(_EDGES, [sorted(chosen)])
     processes = _processes(database, chosen, traces.catalog.processes)
     files = _files(database, chosen)
+    header = _header(traces, [row for row in categories if row.category in chosen], processes, files)
+    functions = _functions(database)
     return Summary(
-        header=_header(traces, [row for row in categories if row.category in chosen], processes, files),
+        header=header,
         completeness=judge(traces),
         categories=tuple(categories),
-        functions=tuple(_functions(database)),
+        functions=tuple(functions),
         files=tuple(files),
         processes=tuple(processes),
+        insight=gain(traces, header, functions, processes),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datacrumbs.analysis.completeness import Completeness
+from datacrumbs.analysis.insight import Insight
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +115,4 @@ class Summary:
     functions: tuple[FunctionRow, ...]
     files: tuple[FileRow, ...]
     processes: tuple[ProcessRow, ...]
+    insight: Insight

@@ -8,6 +8,8 @@ from typing import Final
 from datacrumbs.analysis.explanation import Afterwards, Cause, Group, Outcome, Share, Spread
 from datacrumbs.analysis.reporters.units import count, duration, size
 
+_EXPLAINS: Final = 0.1
+"""A function's own time is what nothing traced explains: such a part that something does explain goes before it."""
 _FACTOR: Final = 2.0
 """Slow calls that take less than this many times as long as typical ones need no explanation."""
 
@@ -37,19 +39,27 @@ def tell(
 
 
 def _cause(spread: Spread, shares: Sequence[Share]) -> Cause:
-    top = shares[0]
-    own = top.function == spread.function and not top.caused
+    top = next((row for row in shares if not _is_own(spread, row)), shares[0])
+    rest = sum(row.share for row in shares if _is_own(spread, row))
+    if top.share < min(_EXPLAINS, rest):
+        top = shares[0]
+    own = _is_own(spread, top)
     calls = f"{count(spread.calls)} {'call' if spread.calls == 1 else 'calls'} of {spread.function}"
     part = f"{_percent(top.share)} of the {duration(spread.total_ns)} in {calls}"
     if not own:
         how = "was under way at the" if top.caused else "is the time of"
         what = f"{top.layer}: {top.function}" if top.caused else f"{top.function} itself (layer: {top.layer})"
-        text = f"{part} {how} {what}, {_times(top.calls)}, {_mean(top.exclusive_ns, top.calls)} each."
+        text = f"{part} {how} {what}, {_times(top.calls)}, {_mean(top.exclusive_ns, top.calls)} each"
+        text += f"; {_percent(rest)} is {spread.function}'s own, which no traced call explains." if rest > 0.1 else "."
     elif len(shares) == 1:
         text = f"{part} is its own (layer: {top.layer}): the trace has no call inside it that could tell more."
     else:
         text = f"{part} is its own (layer: {top.layer}), not that of any traced call inside it."
     return Cause(top.layer, top.function, own, top.exclusive_ns, top.share, text)
+
+
+def _is_own(spread: Spread, row: Share) -> bool:
+    return row.function == spread.function and not row.caused
 
 
 def _slow(spread: Spread, shares: Sequence[Share], groups: tuple[Group, Group]) -> list[str]:

@@ -30,14 +30,16 @@ class SummaryCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB and rich take 0.1 s to import: nobody who asks for help should wait for them.
+        from datacrumbs.analysis import gain
         from datacrumbs.analysis.reporters import as_json, as_tables
         from datacrumbs.analysis.summarise import summarise
         from datacrumbs.analysis.trace import open_traces
 
         with open_traces(args.traces) as traces:
             summary = summarise(traces)
+            findings = gain.findings_of(traces, summary)
         if args.json:
-            as_json.write(summary, sys.stdout, top=args.top or 0)
+            as_json.write(summary, sys.stdout, top=args.top or 0, findings=findings)
         else:
-            as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top)
+            as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top, findings=findings)
         return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final, TextIO
 
+from datacrumbs.analysis.findings import Finding
 from datacrumbs.analysis.summary import Summary
 
 VERSION: Final = 1
@@ -36,9 +38,9 @@ def write_plain(answer: Any, out: TextIO) -> None:
     _dump(plain(answer), out)
 
 
-def write(summary: Summary, out: TextIO, *, top: int = 0) -> None:
+def write(summary: Summary, out: TextIO, *, top: int = 0, findings: Sequence[Finding] = ()) -> None:
     """Writes the JSON form; only ASCII, so that no text of a trace can do anything to a terminal."""
-    _dump(to_json(summary, top=top), out)
+    _dump(to_json(summary, top=top) | {"findings": [asdict(finding) for finding in findings]}, out)
 
 
 def _dump(value: dict[str, Any], out: TextIO) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
 from datacrumbs.analysis.completeness import Completeness
+from datacrumbs.analysis.findings import Finding
+from datacrumbs.analysis.insight import Insight
 from datacrumbs.analysis.reporters.tables import Column, number, plain, print_to, write_line, write_table
 from datacrumbs.analysis.reporters.units import bandwidth, count, duration, moment, size
 from datacrumbs.analysis.summary import Header, Summary
@@ -51,24 +53,28 @@ _PROCESSES: Final = (
 )  # fmt: skip
 
 
-def write(summary: Summary, out: TextIO, *, top: int, width: int | None = None) -> None:
+def write(
+    summary: Summary, out: TextIO, *, top: int, findings: Sequence[Finding] = (), width: int | None = None
+) -> None:
     """Writes the summary.
 
     Args:
         summary: what to show.
         out: where to; a terminal gets lines and colours.
         top: rows of each table; 0: all.
+        findings: what stands out.
         width: columns; default: the terminal's, or no limit.
     """
-    print_to(out, lambda console: _print(console, summary, top), width=width)
+    print_to(out, lambda console: _print(console, summary, top, findings), width=width)
 
 
-def _print(console: Console, summary: Summary, top: int) -> None:
+def _print(console: Console, summary: Summary, top: int, findings: Sequence[Finding]) -> None:
     _write_header(console, summary.header)
     counted = summary.header.total_categories
     if len(summary.categories) > len(counted):
         write_line(console, "totals", f"of {_names(counted)} alone, so that each byte counts once")
     _write_completeness(console, summary.completeness)
+    _write_insight(console, summary.insight, findings)
     for title, columns, rows in (
         ("By category", _CATEGORIES, summary.categories),
         ("By function", _FUNCTIONS, summary.functions),
@@ -76,6 +82,25 @@ def _print(console: Console, summary: Summary, top: int) -> None:
         ("By process", _PROCESSES, summary.processes),
     ):
         write_table(console, title, columns, rows, top)
+
+
+def _write_insight(console: Console, insight: Insight, findings: Sequence[Finding]) -> None:
+    kinds, uneven, overlap = insight.kinds, insight.imbalance, insight.overlap
+    if kinds.data_ns or kinds.metadata_ns or kinds.sync_ns:
+        parts = (
+            f"{duration(kinds.data_ns)} data, {duration(kinds.metadata_ns)} metadata, {duration(kinds.sync_ns)} syncing"
+        )
+        write_line(console, "for", parts)
+    if uneven is not None and uneven.processes > 1:
+        most = f"{duration(uneven.max_busy_ns)} of process {uneven.pid}"
+        write_line(console, "balance", f"{most} are {uneven.ratio:.2f} times the mean of {uneven.processes} processes")
+    if len(insight.phases) > 1:
+        write_line(console, "phases", f"{len(insight.phases)} stretches of time with I/O")
+    if overlap is not None:
+        part = f"{100 * overlap.share:.0f} % of the time in I/O lies inside marked regions"
+        write_line(console, "regions", f"{duration(overlap.region_ns)}; {part}")
+    for one in findings:
+        write_line(console, "finding", f"{one.title}: {one.evidence} {one.advice} ({one.rule})", "yellow")
 
 
 def _write_header(console: Console, header: Header) -> None:
