@@ -15,7 +15,9 @@ from datacrumbs.analysis.trace import Traces
 
 _SLICES: Final = 200
 _FILES: Final = 500
-"""Files whose patterns are looked at."""
+"""Files whose patterns are looked at, at most."""
+_CALLS: Final = 2_000_000
+"""Calls of such files, beyond which no further file is looked at: a summary is asked for often, and shall be fast."""
 _DATA: Final = layers.READS | layers.WRITES | layers.COPIES
 _REGIONS: Final = ("region", "compute", "COMPUTE")
 
@@ -32,13 +34,15 @@ def findings_of(traces: Traces, summary: Summary) -> tuple[Finding, ...]:
     """What stands out in a summary, with the patterns of the files that took the most time."""
     rows = traces.database.execute(
         f"""
-        SELECT file, any_value(path) FROM tally JOIN files ON files.id = file
+        SELECT file, any_value(path), sum(calls)::BIGINT FROM tally JOIN files ON files.id = file
         WHERE file <> 0 AND cat IN (SELECT unnest(?)) GROUP BY file ORDER BY sum(time) DESC LIMIT {_FILES}
         """,
         [list(summary.header.total_categories)],
     ).fetchall()
-    known = patterns.find(traces, [file for file, _ in rows], summary.header.total_categories)
-    return tuple(findings.find(summary, {path: known[file] for file, path in rows if file in known}))
+    before = [sum(calls for _, _, calls in rows[:number]) for number in range(len(rows))]
+    chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
+    known = patterns.find(traces, [file for file, _ in chosen], summary.header.total_categories)
+    return tuple(findings.find(summary, {path: known[file] for file, path in chosen if file in known}))
 
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:
