@@ -7,7 +7,8 @@ C_SOURCES = $(shell git ls-files -- '*.c' '*.h' 2>/dev/null)
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux bench-report bench-probes fmt lint golden images clean bench-analysis
+.PHONY: help build install uninstall demo cluster test test-cluster test-flux bench bench-cluster bench-flux
+.PHONY: bench-report bench-probes fmt lint golden images clean bench-analysis test-kernels
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,10 @@ test-cluster: build ## (root) real jobs on three such nodes: tests/cluster
 test-flux: build ## (root) real jobs under an installed Flux, on a node with systemd: tests/flux
 	@scripts/install-dependencies.sh test
 	@scripts/test.sh tests/flux tests/unit/flux
+
+test-kernels: build ## (root) kernel functions on kernels that this machine emulates: 6.12 and 6.1
+	@scripts/install-dependencies.sh test
+	@DATACRUMBS_ALL_KERNELS=1 scripts/test.sh tests/vm
 
 bench: build ## (root) figures against their targets, and against other tools
 	@scripts/install-dependencies.sh test

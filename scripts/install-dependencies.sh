@@ -11,6 +11,8 @@ test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container ip
 test="$test chromium fonts-dejavu-core"
 # A program that writes through HDF5 and MPI-IO, and debugging information that is in a file of its own.
 test="$test libhdf5-openmpi-dev openmpi-bin libc6-dbg"
+# ext4 on loop devices, and other kernels in an emulator.
+test="$test e2fsprogs mount qemu-system-x86 kmod busybox-static"
 
 case "${1:-build}" in
   build) wanted=$build ;;

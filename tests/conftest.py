@@ -60,7 +60,8 @@ def _missing_for_ebpf() -> str:
 
 
 def _missing_for_vm() -> str:
-    return "" if shutil.which("qemu-system-x86_64") else "no qemu-system-x86_64"
+    wanted = ("qemu-system-x86_64", "busybox")
+    return next((f"no {name}" for name in wanted if not shutil.which(name)), "")
 
 
 def _missing_for_cluster() -> str:

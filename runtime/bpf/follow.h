@@ -194,6 +194,7 @@ static __noinline int send_region(struct dc_task *tag, const void *from, __u64 s
   }
   struct dc_region *record = (void *)scratch->bytes;
   __u64 now = bpf_ktime_get_ns(), text = size - sizeof(region);
+  asm volatile("" : "+r"(text)); /* or the compiler leaves the check out, which the verifier before 6.13 needs */
   if (text > DC_MARKER_REGION_MAX || bpf_probe_read_user(record->text, text, from + sizeof(region)))
     text = 0;
   record->head = head_of(tag, DC_REGION, 0, 0);

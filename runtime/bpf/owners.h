@@ -70,6 +70,8 @@ static __always_inline struct inode *inode_of_bio(struct bio *bio) {
 static __always_inline __u64 transaction_key(__u32 device, __u32 number) { return (__u64)device << 32 | number; }
 
 static __always_inline __u64 key_of_transaction(struct transaction_s *transaction) {
+  if (!bpf_core_type_exists(struct transaction_s) || !bpf_core_type_exists(struct journal_s))
+    return 0; /* jbd2 is a module, and not loaded */
   return transaction_key(BPF_CORE_READ(transaction, t_journal, j_fs_dev, bd_dev), BPF_CORE_READ(transaction, t_tid));
 }
 

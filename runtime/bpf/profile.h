@@ -145,10 +145,23 @@ static __always_inline void add(struct dc_profile_value *value, const struct dc_
   }
 }
 
+/* A new value is made here and not on the stack, of which kernels before 6.13 give 512 bytes to all calls together. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct dc_profile_value);
+} fresh_values SEC(".maps");
+
 /** The value of a new key, NULL where the table is full. */
 static __always_inline struct dc_profile_value *insert(void *table, struct dc_profile_key *key, __u64 start) {
-  struct dc_profile_value fresh = {.least = ~0ULL, .first = start};
-  bpf_map_update_elem(table, key, &fresh, BPF_NOEXIST);
+  __u32 zero = 0;
+  struct dc_profile_value *fresh = bpf_map_lookup_elem(&fresh_values, &zero);
+  if (!fresh)
+    return NULL;
+  fresh->least = ~0ULL;
+  fresh->first = start;
+  bpf_map_update_elem(table, key, fresh, BPF_NOEXIST);
   return bpf_map_lookup_elem(table, key); /* another thread may have been first */
 }
 

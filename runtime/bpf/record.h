@@ -24,6 +24,7 @@
 #define DC_MAX_FRAMES 64    /* nested user functions of one thread; the kernel's own limit (uprobes.c) */
 #define DC_MAX_STEPS 3      /* pointers that are followed to reach a field */
 #define DC_MAX_ARGUMENTS 8  /* arguments of a kernel function or tracepoint that can be reached */
+#define DC_KERNEL_FRAMES 32 /* kernel functions that one thread can be in; deeper ones are left out */
 #define DC_EVENT_FRAMES 16  /* spans between two tracepoints that one thread can be in */
 #define DC_MAX_FLIGHTS 8192 /* block requests and the like under way; beyond them the oldest are forgotten */
 #define DC_MAX_OWNERS 16384 /* files, bios and transactions whose causers are remembered; likewise */
@@ -294,16 +295,20 @@ enum dc_field_flag {
 /** Kinds of kernel objects that lead to a file, or to who caused the work on it; as `HOLDERS` in core/probes.py. */
 enum dc_holder { DC_NO_HOLDER, DC_INODE, DC_FILE_POINTER, DC_DENTRY, DC_FOLIO, DC_BIO, DC_REQUEST, DC_TRANSACTION };
 
-/** What to capture of a tracepoint, or of two that are a span's ends; one for each probe id. */
+#define DC_RETURNS_SIGNED 0x80
+
+/** What to capture of a tracepoint, of two that are a span's ends, or of a kernel function; one for each probe id. */
 struct dc_event_spec {
   __u8 selected;
   __u8 extended; /**< needs struct dc_call_ext */
   __u8 count;    /**< of fields */
   __u8 key;      /**< argument whose address says which begin an end belongs to; DC_NONE: both in one thread */
   __u8 end_key;
-  __u8 result; /**< argument of the end; DC_NONE: none */
-  __u8 holder; /**< enum dc_holder */
-  __u8 unused;
+  __u8 result;     /**< argument of the end; DC_NONE: none */
+  __u8 holder;     /**< enum dc_holder */
+  __u8 returned;   /**< of kernel functions: bytes of the result, and DC_RETURNS_SIGNED; 0: nothing to show */
+  __u8 parameters; /**< of kernel functions: how many, all of them in registers */
+  __u8 unused[7];
   struct dc_field to_holder;
   struct dc_field fields[DC_MAX_ARGS];
 };

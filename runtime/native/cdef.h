@@ -20,6 +20,7 @@ const char *bpf_program__name(const struct bpf_program *program);
 int bpf_program__fd(const struct bpf_program *program);
 int bpf_program__set_autoload(struct bpf_program *program, bool autoload);
 int bpf_program__set_expected_attach_type(struct bpf_program *program, int type);
+int bpf_program__set_attach_target(struct bpf_program *program, int attached_to, const char *function);
 struct bpf_link *bpf_program__attach(const struct bpf_program *program);
 int bpf_link__destroy(struct bpf_link *link);
 struct bpf_uprobe_opts {
@@ -105,6 +106,7 @@ struct dc_function_spec {
 #define DC_FN_RETURNS_TEXT ...
 #define DC_FN_INSTANT ...
 #define DC_MAX_STEPS ...
+#define DC_RETURNS_SIGNED ...
 #define DC_FIELD_SIGNED ...
 #define DC_FIELD_AT_END ...
 #define DC_FIELD_EMBEDDED ...
@@ -124,7 +126,7 @@ struct dc_field {
   uint16_t offset[...];
 };
 struct dc_event_spec {
-  uint8_t selected, extended, count, key, end_key, result, holder;
+  uint8_t selected, extended, count, key, end_key, result, holder, returned, parameters;
   struct dc_field to_holder;
   struct dc_field fields[...];
   ...;
@@ -236,6 +238,10 @@ void dc_drain_destroy(struct dc_drain *drain);
 #define DC_UPROBE_SESSION ...
 int dc_link_functions(int program, unsigned type, const char *path, const unsigned long *offsets,
                       const unsigned long long *cookies, size_t count, bool returns);
+int dc_link_kernel_functions(int program, unsigned type, const unsigned long long *addresses,
+                             const unsigned long long *cookies, size_t count, bool returns);
+#define DC_KPROBE_MULTI ...
+#define DC_KPROBE_SESSION ...
 int dc_link_tracepoint(int program, const char *name, unsigned long long cookie);
 int dc_link_marks(int program, unsigned type, const char *path, const unsigned long *offsets,
                   const unsigned long *semaphores, const unsigned long long *cookies, size_t count, bool returns);

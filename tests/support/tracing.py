@@ -205,11 +205,13 @@ class Site:
     def sign_syscalls(self, names: Sequence[str] = IO_CALLS, *, uid: int = 0) -> Path:
         return self.sign(syscall_probes(names), uid=uid)
 
-    def start(self, probes: Path, run_id: str, *options: str, user: str = "root") -> subprocess.Popen[str]:
+    def start(
+        self, probes: Path, run_id: str, *options: str, user: str = "root", stdout: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
         """Starts a runtime and does not wait for it."""
         command = [BIN / "datacrumbs", "--config", self.config, "--user", user, *options, probes, run_id]
         environment = {k: v for k, v in os.environ.items() if k not in ("SUDO_UID", "NOTIFY_SOCKET")}
-        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=stdout, text=True, env=environment)
 
     @contextlib.contextmanager
     def run(self, probes: Path, run_id: str, *options: str, user: str = "root") -> Iterator[Run]:

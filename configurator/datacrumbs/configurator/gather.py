@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from datacrumbs.configurator.material import Found, Material
-from datacrumbs.configurator.sources import binary, custom, header, kernel, tracepoint, usdt
+from datacrumbs.configurator.sources import binary, custom, header, kernel, ksym, tracepoint, usdt
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.core.errors import DataCrumbsError, DataError
 
@@ -18,6 +18,9 @@ SOURCES: Final[Mapping[tuple[str, str], Callable[[Entry], Found]]] = {
     ("custom", "custom"): custom.find,
     ("tracepoint", "kernel"): tracepoint.find,
     ("usdt", "usdt"): usdt.find,
+    ("kprobe", "ksym"): ksym.find,
+    ("kprobe", "header"): ksym.find_declared,
+    ("kprobe", "binary"): ksym.find_in_module,
 }
 
 

@@ -144,6 +144,8 @@ def _numbers(btf: Btf, index: int, parameter: Parameter, *, at_end: bool) -> Ite
             found = Field(name, index, (), number.size, number.signed, at_end)
             yield found, shown, _type(shown, btf.written(parameter.type), signed=number.signed)
         return
+    if btf.written(parameter.type) == "loff_t *":  # the file position, as VFS functions take it
+        yield Field(f"{name}.", index, (0,), 8, True, at_end), name, "i64"
     structure = btf.pointer_to(parameter.type)
     for member, shown in MEMBERS.get(structure or "", ()):
         place = btf.member(structure or "", member)

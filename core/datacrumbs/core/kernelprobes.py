@@ -68,10 +68,17 @@ class Tracepoint:
 
 @dataclass(frozen=True, slots=True)
 class KernelFunction:
-    """Where a kernel function is: its symbol, and the module that it is in ("": the kernel proper)."""
+    """Where a kernel function is: its symbol, and the module that it is in ("": the kernel proper).
+
+    `parameters`: how many it has; `returned`: bytes of its result, 0 where that is none or an address; `signed`: the
+    result has a sign.
+    """
 
     symbol: str
     module: str = ""
+    parameters: int = 0
+    returned: int = 0
+    signed: bool = False
     holder: Holder | None = None
     fields: tuple[Field, ...] = ()
 
@@ -83,7 +90,8 @@ def to_json(target: Tracepoint | KernelFunction) -> dict[str, Any]:
         if target.end:
             value |= {"end": target.end, "key": target.key, "end_key": target.end_key, "result": target.result}
     else:
-        value["symbol"] = target.symbol
+        value |= {"symbol": target.symbol, "parameters": target.parameters, "returned": target.returned}
+        value["signed"] = target.signed
         if target.module:
             value["module"] = target.module
     if target.holder:
@@ -98,7 +106,10 @@ def from_json(kind: str, item: Members) -> Tracepoint | KernelFunction:
     holder = holders[0] if holders else None
     fields = tuple(_field_from_json(f) for f in item.items("fields", MAX_FIELDS, optional=True))
     if kind == "kprobe":
-        return KernelFunction(item.name("symbol"), item.optional_text("module"), holder, fields)
+        symbol, module = item.name("symbol"), item.optional_text("module")
+        parameters = item.integer("parameters", 0, MAX_KERNEL_ARGUMENTS)
+        returned, signed = item.integer("returned", 0, 8), item.flag("signed")
+        return KernelFunction(symbol, module, parameters, returned, signed, holder, fields)
     event, end = item.name("event"), item.optional_text("end")
     if not end:
         return Tracepoint(event, holder=holder, fields=fields)

@@ -244,6 +244,10 @@ def place_of(probe: Probe, files: tuple[Binary, ...]) -> str:
         return f"{target.name} ({target.number})"
     if isinstance(target, Usdt):
         return f"{files[target.file].path}:{target.provider}:{target.name}"
+    if isinstance(target, Tracepoint):
+        return f"{target.event} … {target.end}" if target.end else target.event
+    if isinstance(target, KernelFunction):
+        return f"{target.module or 'kernel'}+{target.symbol}"
     return probe.name
 
 

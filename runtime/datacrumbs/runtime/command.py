@@ -14,13 +14,14 @@ from typing import Final
 
 from datacrumbs.core import cli, config, journal
 from datacrumbs.core.errors import DataCrumbsError, OutputError, RefusedError, UsageError
-from datacrumbs.core.kernelprobes import Tracepoint
-from datacrumbs.core.probes import Function
+from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
+from datacrumbs.core.probes import Function, ProbeSet
 from datacrumbs.core.text import printable
 from datacrumbs.runtime import presence
 from datacrumbs.runtime.drain import Stats
-from datacrumbs.runtime.features import find_event_links, find_features, machine
+from datacrumbs.runtime.features import find_event_links, find_features, find_kernel_links, machine
 from datacrumbs.runtime.inspect import inspected
+from datacrumbs.runtime.ksyms import addresses
 from datacrumbs.runtime.plan import AttachPlan, Features, make_plan
 from datacrumbs.runtime.relocate import relocated
 from datacrumbs.runtime.run import Run, choose_run_id, choose_user, open_run
@@ -87,7 +88,11 @@ def _run(argv: Sequence[str]) -> int:
         features = find_features(options.function_links) if run.sealed.probes.files else Features(None)
         if any(isinstance(probe.target, Tracepoint) for probe in run.sealed.probes.probes):
             features = replace(features, event_links=find_event_links())
-        plan = make_plan(run.sealed.probes, features, files, machine())
+        places = addresses(_kernel_functions(run.sealed.probes))
+        known = next(((f.symbol, place) for f, place in places.items() if isinstance(place, int)), None)
+        if known:
+            features = replace(features, kernel_links=find_kernel_links(known[1], known[0]))
+        plan = make_plan(run.sealed.probes, features, files, machine(), places)
         if options.dry_run:
             _print_plan(run, plan)
             return 0
@@ -113,6 +118,10 @@ def _print_features() -> int:
     return 0
 
 
+def _kernel_functions(probes: ProbeSet) -> list[KernelFunction]:
+    return [probe.target for probe in probes.probes if isinstance(probe.target, KernelFunction)]
+
+
 def _print_plan(run: Run, plan: AttachPlan) -> None:
     probes = run.sealed.probes.probes
     for i in plan.syscalls:
@@ -134,6 +143,9 @@ def _print_plan(run: Run, plan: AttachPlan) -> None:
             print(f"{probes[i].category}\t{printable(probes[i].name)}\t{place}\tusdt {plan.mark_links}")
     for i in plan.customs:
         print(f"{probes[i].category}\t{printable(probes[i].name)}\tcustom probe\tBCC")
+    for i in plan.kernel:
+        how = f"{plan.kernel_links} on a kernel function"
+        print(f"{probes[i].category}\t{printable(probes[i].name)}\t{plan.addresses[i]:#x}\t{how}")
     for item in plan.refused:
         print(f"refused\t{printable(item.name)}\t{printable(item.reason)}")
     print(f"{plan.attached} probes would be attached, {len(plan.refused)} are refused; nothing was done")

@@ -9,8 +9,9 @@ from typing import Final
 
 from datacrumbs.core.errors import KernelError
 from datacrumbs.runtime._native import ffi, lib
-from datacrumbs.runtime.plan import EventLinks, Features, FunctionLinks
+from datacrumbs.runtime.plan import EventLinks, Features, FunctionLinks, KernelLinks
 from datacrumbs.runtime.programs import Programs
+from datacrumbs.runtime.providers import kernel_functions
 
 _MARKS: Final = ("dc_mark", "dc_mark_end")
 _EXITS: Final = {"dc_function_enter": lib.DC_UPROBE_MULTI, "dc_function_leave": lib.DC_UPROBE_MULTI}
@@ -53,6 +54,27 @@ def find_event_links() -> EventLinks:
             return "fixed"
         os.close(link)
         return "cookie"
+
+
+def find_kernel_links(address: int, symbol: str) -> KernelLinks | None:
+    """The best way to attach kernel functions: tried on one of those that are wanted."""
+    ways: tuple[KernelLinks, ...] = ("session", "multi")
+    for way in ways:
+        try:
+            programs = Programs({kernel_functions.OBJECT: kernel_functions.PROGRAMS[way]}, {})
+        except KernelError:
+            continue
+        with programs:
+            links = kernel_functions.try_links(programs, way, [address], [0])
+            for link in links or ():
+                os.close(link)
+            if links:
+                return way
+    with Programs({}, {}) as programs:
+        made = kernel_functions.try_trampoline(programs, symbol, 1)
+        for trampoline in made or ():
+            lib.bpf_link__destroy(trampoline)
+        return "trampoline" if made else None
 
 
 def _works(way: FunctionLinks) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final, Literal
 
 from datacrumbs.core.customprobes import Custom
 from datacrumbs.core.errors import KernelError
-from datacrumbs.core.kernelprobes import Tracepoint
+from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.probes import Function, ProbeSet, Syscall
 from datacrumbs.core.usdt import Mark, Usdt
 
@@ -16,6 +17,10 @@ FunctionLinks = Literal["session", "multi", "perf"]
 """How user functions are attached: uprobe sessions, pairs of uprobe_multi links, or one perf event for each end."""
 EventLinks = Literal["cookie", "fixed"]
 """How tracepoints are attached: links with cookies (Linux 6.10), or programs of their own, one for each."""
+KernelLinks = Literal["session", "multi", "trampoline"]
+"""How kernel functions are attached: kprobe sessions, pairs of kprobe_multi links, or fentry and fexit for each."""
+MAX_TRAMPOLINES: Final = 100
+"""Each is two programs that are loaded and attached by themselves, about 10 ms."""
 MAX_PERF_FUNCTIONS: Final = 64
 """Perf uprobes detach in about 0.1 s each, and the process cannot be killed meanwhile."""
 
@@ -27,6 +32,8 @@ class Features:
     function_links: FunctionLinks | None
     """The best way to attach user functions; None where there is none."""
     event_links: EventLinks = "cookie"
+    kernel_links: KernelLinks | None = None
+    """The best way to attach kernel functions; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class Refused:
 
     name: str
     reason: str
+    index: int = -1
+    """Its id, where the kernel refused it: a function and a tracepoint may have the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +96,26 @@ class AttachPlan:
     event_links: EventLinks = "cookie"
     marks: tuple[MarkGroup, ...] = ()
     mark_links: FunctionLinks | None = None
+    kernel: tuple[int, ...] = ()
+    """Ids of the probes on kernel functions."""
+    kernel_links: KernelLinks | None = None
+    addresses: Mapping[int, int] = field(default_factory=dict)
+    """Where they are, by id."""
 
     @property
     def attached(self) -> int:
         """How many probes will be attached."""
         functions = sum(len(group.ids) for group in self.groups) + sum(len(group.begins) for group in self.marks)
-        return len(self.syscalls) + len(self.customs) + len(self.events) + functions
+        return len(self.syscalls) + len(self.customs) + len(self.events) + len(self.kernel) + functions
 
 
-def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], machine: str) -> AttachPlan:
+def make_plan(
+    probes: ProbeSet,
+    features: Features,
+    files: Sequence[Inspected],
+    machine: str,
+    places: Mapping[KernelFunction, int | str] = MappingProxyType({}),
+) -> AttachPlan:
     """Plans a run.
 
     Args:
@@ -103,6 +123,7 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
         features: what the kernel can do.
         files: one for each of `probes.files`.
         machine: this machine's architecture as `uname -m` has it.
+        places: for each kernel function its address, or why it cannot be attached to.
 
     Raises:
         KernelError: the probes are for another architecture, or nothing is left to attach.
@@ -116,6 +137,9 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
     syscalls = tuple(i for i, probe in enumerate(probes.probes) if isinstance(probe.target, Syscall))
     functions = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Function)}
     reasons = {i: _problem(target, features, files[target.file], len(functions)) for i, target in functions.items()}
+    in_kernel = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, KernelFunction)}
+    reasons |= {i: _kernel_problem(target, features, places, len(in_kernel)) for i, target in in_kernel.items()}
+    kernel = tuple(i for i in in_kernel if not reasons[i])
     usable = {i: target for i, target in functions.items() if not reasons[i]}
     marked = {i: probe.target for i, probe in enumerate(probes.probes) if isinstance(probe.target, Usdt)}
     reasons |= {i: _mark_problem(features, files[target.file], len(marked)) for i, target in marked.items()}
@@ -129,6 +153,9 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
         event_links=features.event_links,
         marks=marks,
         mark_links=features.function_links if marks else None,
+        kernel=kernel,
+        kernel_links=features.kernel_links,
+        addresses={i: place for i in kernel if isinstance(place := places.get(in_kernel[i]), int)},
         refused=tuple(Refused(probes.probes[i].name, reason) for i, reason in reasons.items() if reason),
     )
     if not plan.attached:
@@ -137,18 +164,35 @@ def make_plan(probes: ProbeSet, features: Features, files: Sequence[Inspected], 
     return plan
 
 
-def without(plan: AttachPlan, refused: Sequence[Refused], probes: ProbeSet) -> AttachPlan:
-    """The plan after the kernel has refused some tracepoints of it.
+def without(plan: AttachPlan, refused: Sequence[Refused]) -> AttachPlan:
+    """The plan after the kernel has refused some of its tracepoints and functions.
 
     Raises:
         KernelError: nothing is left.
     """
-    names = {item.name for item in refused}
-    events = tuple(i for i in plan.events if probes.probes[i].name not in names)
-    left = replace(plan, events=events, refused=(*plan.refused, *refused))
+    gone = {item.index for item in refused}
+    events = tuple(i for i in plan.events if i not in gone)
+    kernel = tuple(i for i in plan.kernel if i not in gone)
+    left = replace(plan, events=events, kernel=kernel, refused=(*plan.refused, *refused))
     if not left.attached:
         raise KernelError(f"none of the probes can be attached: {left.refused[0].reason}", "see the host YAML")
     return left
+
+
+def _kernel_problem(
+    target: KernelFunction, features: Features, places: Mapping[KernelFunction, int | str], functions: int
+) -> str:
+    place = places.get(target, "")
+    if isinstance(place, str):
+        return place or f"this kernel has no function {target.symbol}"
+    if features.kernel_links is None:
+        return "this kernel attaches to no functions: it has neither kprobe_multi (CONFIG_FPROBE) nor fentry"
+    if features.kernel_links == "trampoline" and functions > MAX_TRAMPOLINES:
+        return (
+            f"this kernel has no kprobe_multi (CONFIG_FPROBE, Linux 5.18), and without it at most {MAX_TRAMPOLINES}"
+            " kernel functions"
+        )
+    return ""
 
 
 def _problem(target: Function, features: Features, file: Inspected, functions: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,16 +70,25 @@ class Programs:
         """The descriptor of a map."""
         return self._maps[name]
 
-    def load_again(self, name: str, program: str, cookie: int) -> Any:
-        """Loads one more instance of a program, for kernels whose links carry no cookie: it has its own inside."""
-        return self._load(name, {program: 0}, cookie)[program]
+    def load_again(self, name: str, programs: Sequence[str], cookie: int, function: str = "") -> dict[str, Any]:
+        """Loads one more instance of some programs, for links that carry no cookie: they have it inside.
 
-    def _load(self, name: str, wanted: Mapping[str, int], cookie: int = 0) -> dict[str, Any]:
+        Args:
+            name: the object.
+            programs: which of its programs.
+            cookie: run slot and probe id; not 0.
+            function: the kernel function that they are for, where they are trampolines.
+
+        Raises:
+            KernelError: the kernel does not take them.
+        """
+        return self._load(name, dict.fromkeys(programs, 0), cookie, function)
+
+    def _load(self, name: str, wanted: Mapping[str, int], cookie: int = 0, function: str = "") -> dict[str, Any]:
         path = FOLDER / f"{name}.bpf.o"
         obj = lib.bpf_object__open_file(os.fsencode(path), ffi.NULL)
         if obj == ffi.NULL:
             raise InternalError(f"{path} is missing or damaged: {last_warning()}", "install DataCrumbs again")
-        self._objects.append(obj)
         for bpf_map in _each(lib.bpf_object__next_map, obj):
             map_name = ffi.string(lib.bpf_map__name(bpf_map)).decode()
             if map_name.endswith(".rodata"):
@@ -92,12 +101,16 @@ class Programs:
         programs = {ffi.string(lib.bpf_program__name(p)).decode(): p for p in _each(lib.bpf_object__next_program, obj)}
         for program_name, program in programs.items():
             lib.bpf_program__set_autoload(program, program_name in wanted)
+            if function and program_name in wanted:
+                lib.bpf_program__set_attach_target(program, 0, function.encode())
             if wanted.get(program_name):
                 lib.bpf_program__set_expected_attach_type(program, wanted[program_name])
         error = lib.bpf_object__load(obj)
         if error:
+            lib.bpf_object__close(obj)
             why = os.strerror(-error)
             raise KernelError(f"the kernel does not take the BPF programs: {why}: {last_warning()}", _NO_BPF)
+        self._objects.append(obj)
         self._maps |= {
             ffi.string(lib.bpf_map__name(m)).decode(): lib.bpf_map__fd(m) for m in _each(lib.bpf_object__next_map, obj)
         }

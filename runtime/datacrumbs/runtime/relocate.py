@@ -75,7 +75,7 @@ def _moved(way: _Way, types: btf.Btf, parameters: Sequence[btf.Parameter]) -> _W
     index = int(name[1:]) if name.startswith("#") else next((i for i, p in enumerate(parameters) if p.name == name), -1)
     if not 0 <= index < len(parameters):
         return None
-    if not member:
+    if not member:  # the argument itself, or what it points to ("pos.")
         return replace(way, argument=index)
     structure = types.pointer_to(parameters[index].type)
     place = types.member(structure, member) if structure else None

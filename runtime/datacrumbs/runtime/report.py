@@ -30,6 +30,7 @@ def document(run: Run, plan: AttachPlan) -> dict[str, Any]:
         *plan.syscalls,
         *plan.events,
         *plan.customs,
+        *plan.kernel,
         *(i for group in plan.marks for _, i in group.begins),
         *(i for group in plan.groups for i in group.ids),
     }

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from datacrumbs.runtime.programs import (
     missed_returns,
     ring,
 )
-from datacrumbs.runtime.providers import functions, marks, syscalls, tracepoints
+from datacrumbs.runtime.providers import functions, kernel_functions, marks, syscalls, tracepoints
 from datacrumbs.runtime.records import Gaps
 from datacrumbs.runtime.run import Run, open_trace
 
@@ -75,7 +75,8 @@ def trace_run(
             attachments.enter_context(functions.attached(programs, plan))
             attachments.enter_context(marks.attached(programs, plan))
             refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
-            plan = without(plan, refused, run.sealed.probes)
+            refused += attachments.enter_context(kernel_functions.attached(programs, plan, run.sealed.probes))
+            plan = without(plan, refused)
             if plan.customs:
                 # Here: only runs with custom probes pay for the import.
                 from datacrumbs.runtime.providers import custom
@@ -128,13 +129,16 @@ def _signals_held() -> Iterator[None]:
 
 
 def _loaded(run: Run, plan: AttachPlan) -> Programs:
-    wanted = {syscalls.OBJECT: syscalls.PROGRAMS}
+    wanted: dict[str, Mapping[str, int]] = {syscalls.OBJECT: syscalls.PROGRAMS}
     if plan.links:
         wanted[functions.OBJECT] = FUNCTION_PROGRAMS[plan.links]
     if plan.mark_links:
-        wanted[functions.OBJECT] = wanted.get(functions.OBJECT, {}) | MARK_PROGRAMS[plan.mark_links]
+        wanted[functions.OBJECT] = {**wanted.get(functions.OBJECT, {}), **MARK_PROGRAMS[plan.mark_links]}
     if plan.events:
         wanted[tracepoints.OBJECT] = tracepoints.wanted(run.sealed.probes, plan.event_links)
+    if plan.kernel and plan.kernel_links:
+        wanted.setdefault(tracepoints.OBJECT, tracepoints.helpers(run.sealed.probes))
+        wanted[kernel_functions.OBJECT] = kernel_functions.PROGRAMS[plan.kernel_links]
     count = len(run.sealed.probes.probes)
     return Programs(
         wanted, dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE, "briefs", "rates"), count)
@@ -167,7 +171,8 @@ def _gaps(run: Run, plan: AttachPlan, programs: Programs) -> Gaps:
     lost: Counter[str] = Counter()
     for fn, count in lost_counts(programs).items():
         lost[names[fn] if 0 <= fn < len(names) else "(files and processes)"] += count
-    missed = missed_returns(programs, list(plan.events), tracepoints.TABLE) if plan.events else {}
+    inside = [*plan.events, *plan.kernel]
+    missed = missed_returns(programs, inside, tracepoints.TABLE) if inside else {}
     if plan.links or plan.mark_links:
         ids = [i for group in plan.groups for i in group.ids] + [i for group in plan.marks for _, i in group.ends]
         missed |= missed_returns(programs, sorted(set(ids)))

@@ -84,16 +84,6 @@ def test_capture_asks_for_less_where_the_policy_allows_less(signer: Any) -> None
     assert signer.configure(host(signer), out, "--capture", "integers").returncode == 0
 
 
-def test_kinds_still_to_come_can_be_left_out(site: Any) -> None:
-    text = READS + "  - {name: cache, probe: kprobe, type: ksym, regex: 'iomap.*'}\n"
-    refused = site.configure(host(site, text), "--list")
-    assert refused.returncode == 65
-    assert "'cache' (" in refused.stderr
-    left = site.configure(host(site, text), "--dry-run", "--skip-unsupported")
-    assert left.returncode == 0
-    assert "left out: cache: kprobe probes are not there yet" in left.stderr
-
-
 def test_files_that_take_part_in_exceptions_are_named(site: Any, build: Callable[..., Path]) -> None:
     file = build("namespace io { int put(int x) { throw x; } }", cxx=True)
     text = f"capture_probes:\n  - {{name: c, probe: uprobe, file: {file}, regex: 'io::.*'}}\n"
@@ -148,7 +138,6 @@ MISTAKES: list[tuple[str, str | bytes, list[str], int, str]] = [
     ("large", "#" * 300_000, [], 65, "is larger than"),
     ("duration", READS + "min_duration: soon\n", [], 65, "a time up to one hour"),
     ("mode", READS + "mode: profiled\n", [], 65, "is not one of trace"),
-    ("later-kind", "capture_probes: [{name: k, probe: kprobe}]", [], 65, "not there yet: 'k'"),
     ("unset", READS.replace("read|write", "@X@"), [], 65, "nothing is set for @X@"),
     ("bad-set", READS, ["--set", "x"], 64, "not VAR=VALUE"),
     ("bad-option", READS, ["--dryrun"], 64, "unrecognized arguments"),

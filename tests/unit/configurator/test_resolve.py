@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from datacrumbs.configurator import unsafe
-from datacrumbs.configurator.gather import gather
+from datacrumbs.configurator.gather import SOURCES
 from datacrumbs.configurator.material import Code, Functions, Material, Name, SystemCalls
 from datacrumbs.configurator.resolve import Resolution, resolve
 from datacrumbs.configurator.sources import header, kernel
-from datacrumbs.configurator.spec import parse
+from datacrumbs.configurator.spec import TYPES, parse
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.probes import Binary, Function, Syscall
 
@@ -141,17 +141,9 @@ def test_ordinary_functions_are_not(symbol: str) -> None:
     assert unsafe.reason(symbol) is None
 
 
-def test_kinds_still_to_come_are_refused_all_at_once_by_name() -> None:
-    spec = parse(
-        b"capture_probes:\n"
-        b"  - {name: io, probe: syscalls}\n"
-        b"  - {name: cache, probe: kprobe, type: ksym}\n"
-        b"  - {name: other, probe: kprobe, type: header, file: /x.h}\n",
-        "h.yaml",
-    )
-    with pytest.raises(DataError) as caught:
-        gather(spec)
-    assert "'cache' (h.yaml:3:5) is a kprobe, 'other' (h.yaml:4:5) is a kprobe" in caught.value.message
+def test_every_kind_of_entry_has_a_source() -> None:
+    """What a host YAML may say can be looked up, whatever it is."""
+    assert {(probe, kind) for probe, kinds in TYPES.items() for kind in kinds} == set(SOURCES)
 
 
 def test_the_kernel_lists_its_system_calls_by_the_names_of_the_manual() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from datacrumbs.core.errors import KernelError
+from datacrumbs.core.kernelprobes import KernelFunction
 from datacrumbs.core.probes import Binary, Function, Probe, ProbeSet, Syscall
-from datacrumbs.runtime.plan import MAX_PERF_FUNCTIONS, Features, Inspected, make_plan
+from datacrumbs.runtime.plan import MAX_PERF_FUNCTIONS, MAX_TRAMPOLINES, Features, Inspected, make_plan
 
 SESSION = Features("session")
 
@@ -72,3 +73,37 @@ def test_a_plan_that_attaches_nothing_is_an_error(machine: str, syscalls: int, f
     """Another architecture, or nothing left to attach."""
     with pytest.raises(KernelError, match=words):
         make_plan(probe_set(1, syscalls), features, [Inspected(5)], machine)
+
+
+def kernel_set(count: int) -> ProbeSet:
+    functions = tuple(Probe(f"k{i}", "vfs", "kprobe", KernelFunction(f"k{i}")) for i in range(count))
+    return ProbeSet("x86_64", functions)
+
+
+def places(probes: ProbeSet) -> dict[KernelFunction, int | str]:
+    return {p.target: 0x1000 + i for i, p in enumerate(probes.probes) if isinstance(p.target, KernelFunction)}
+
+
+def test_kernel_functions_are_attached_at_their_addresses() -> None:
+    """One that the kernel does not let be traced is refused with the reason, and the others are attached."""
+    probes = kernel_set(3)
+    found = places(probes) | {KernelFunction("k1"): "the kernel does not let k1 be traced"}
+    plan = make_plan(probes, Features(None, kernel_links="session"), [], "x86_64", found)
+    assert plan.kernel == (0, 2)
+    assert plan.addresses == {0: 0x1000, 2: 0x1002}
+    assert [(item.name, item.reason) for item in plan.refused] == [("k1", "the kernel does not let k1 be traced")]
+
+
+def test_trampolines_are_capped() -> None:
+    """Each is loaded by itself: never more than the named limit."""
+    few, many = kernel_set(MAX_TRAMPOLINES), kernel_set(MAX_TRAMPOLINES + 1)
+    features = Features(None, kernel_links="trampoline")
+    assert make_plan(few, features, [], "x86_64", places(few)).attached == MAX_TRAMPOLINES
+    with pytest.raises(KernelError, match="CONFIG_FPROBE"):
+        make_plan(many, features, [], "x86_64", places(many))
+
+
+def test_a_kernel_without_any_way_says_what_it_lacks() -> None:
+    probes = kernel_set(1)
+    with pytest.raises(KernelError, match=r"neither kprobe_multi \(CONFIG_FPROBE\) nor fentry"):
+        make_plan(probes, Features(None), [], "x86_64", places(probes))

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from datacrumbs.configurator import protocol
-from datacrumbs.configurator.sources import tracepoint, usdt
+from datacrumbs.configurator.sources import ksym, tracepoint, usdt
 from datacrumbs.core import elf
 from datacrumbs.core.errors import BusyError, DataCrumbsError, DataError, InternalError
 from datacrumbs.core.files import open_regular
-from datacrumbs.core.kernelprobes import Tracepoint
+from datacrumbs.core.kernelprobes import KernelFunction, Tracepoint
 from datacrumbs.core.probes import Binary, Function, ProbeSet
 from datacrumbs.core.usdt import Mark, Usdt
 
@@ -54,7 +54,7 @@ def examine_as(caller: Caller, probes: ProbeSet, seconds: float) -> None:
         DataError: a file is another than the selection says, or an offset is not in its code.
         BusyError: it took too long.
     """
-    if not probes.files and not any(isinstance(probe.target, Tracepoint) for probe in probes.probes):
+    if not probes.files and not any(isinstance(probe.target, Tracepoint | KernelFunction) for probe in probes.probes):
         return
     here, there = socket.socketpair()
     with here, there:
@@ -112,6 +112,8 @@ def compare(probes: ProbeSet) -> None:
         elif isinstance(probe.target, Tracepoint):
             # Offsets into the kernel's memory are not taken on trust: they could lead anywhere.
             tracepoint.check(probe)
+        elif isinstance(probe.target, KernelFunction):
+            ksym.check(probe)
     for index, binary in enumerate(probes.files):
         image = _image(binary)
         if image.build_id != binary.build_id:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
-from datacrumbs.core.kernelprobes import Field, Holder, Tracepoint
+from datacrumbs.core.kernelprobes import Field, Holder, KernelFunction, Tracepoint
 from datacrumbs.core.probes import Probe, ProbeSet
 from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.plan import AttachPlan, EventLinks, Refused
@@ -34,16 +34,19 @@ _HOLDERS: Final = {
 
 def wanted(probes: ProbeSet, links: EventLinks) -> dict[str, int]:
     """The programs to load, for `Programs`."""
-    names = [name for name, (_, kinds) in _HELPERS.items() if kinds_of(probes) & set(kinds)]
-    if links == "cookie":
-        names += ["dc_event", "dc_event_begin", "dc_event_end"]
-    return dict.fromkeys(names, 0)
+    ours = ("dc_event", "dc_event_begin", "dc_event_end") if links == "cookie" else ()
+    return helpers(probes) | dict.fromkeys(ours, 0)
+
+
+def helpers(probes: ProbeSet) -> dict[str, int]:
+    """The programs that remember who causes what, as far as these probes need them."""
+    return dict.fromkeys((name for name, (_, kinds) in _HELPERS.items() if kinds_of(probes) & set(kinds)), 0)
 
 
 def kinds_of(probes: ProbeSet) -> set[str]:
     """The kinds of objects by which the set's events are attributed."""
     targets = (probe.target for probe in probes.probes)
-    return {t.holder.kind for t in targets if isinstance(t, Tracepoint) and t.holder}
+    return {t.holder.kind for t in targets if isinstance(t, Tracepoint | KernelFunction) and t.holder}
 
 
 @contextlib.contextmanager
@@ -51,15 +54,15 @@ def attached(programs: Programs, plan: AttachPlan, probes: ProbeSet) -> Iterator
     """Attaches the tracepoints of the plan for the length of the context, and yields those that this kernel has not."""
     refused = []
     with contextlib.ExitStack() as stack:
-        if plan.events:
+        if plan.events or plan.kernel:
             _attach_helpers(stack, programs, kinds_of(probes))
         for index in plan.events:
             probe = probes.probes[index]
             assert isinstance(probe.target, Tracepoint)
-            _fill(programs, index, probe)
+            fill(programs, index, probe)
             why = _attach(stack, programs, plan, index, probe.target)
             if why:
-                refused.append(Refused(probe.name, why))
+                refused.append(Refused(probe.name, why, index))
         yield tuple(refused)
 
 
@@ -82,9 +85,10 @@ def _attach(stack: contextlib.ExitStack, programs: Programs, plan: AttachPlan, i
     )
     made: list[int] = []
     for name, event in ends:
-        own = programs.load_again(OBJECT, name, cookie) if plan.event_links == "fixed" else programs.program(name)
+        fixed = plan.event_links == "fixed"
+        own = programs.load_again(OBJECT, [name], cookie)[name] if fixed else programs.program(name)
         short = event.partition(":")[2].encode()
-        link = lib.dc_link_tracepoint(_descriptor(own), short, cookie if plan.event_links == "cookie" else 0)
+        link = lib.dc_link_tracepoint(_descriptor(own), short, 0 if fixed else cookie)
         if link < 0:
             for other in made:
                 os.close(other)
@@ -99,21 +103,24 @@ def _descriptor(program: Any) -> int:
     return int(lib.bpf_program__fd(program))
 
 
-def _fill(programs: Programs, index: int, probe: Probe) -> None:
-    """Tells the programs what to capture of an event."""
+def fill(programs: Programs, index: int, probe: Probe) -> None:
+    """Tells the programs what to capture of a tracepoint or a kernel function."""
     target = probe.target
-    assert isinstance(target, Tracepoint)
+    assert isinstance(target, Tracepoint | KernelFunction)
     spec = ffi.new(
         "struct dc_event_spec *",
         {
             "selected": 1,
             "extended": len(target.fields) > 2,
             "count": len(target.fields),
-            "key": _place(target.key),
-            "end_key": _place(target.end_key),
-            "result": _place(target.result),
         },
     )
+    if isinstance(target, Tracepoint):
+        spec.key, spec.end_key, spec.result = _place(target.key), _place(target.end_key), _place(target.result)
+    else:
+        spec.key = spec.end_key = spec.result = lib.DC_NONE
+        spec.parameters = target.parameters
+        spec.returned = target.returned | (lib.DC_RETURNS_SIGNED if target.signed else 0)
     if target.holder:
         spec.holder = _HOLDERS[target.holder.kind]
         _put(spec.to_holder, target.holder, lib.DC_FIELD_EMBEDDED if target.holder.embedded else 0)
