@@ -23,6 +23,7 @@ def start(node: Node, run_id: str, user: str, probes: str = "") -> None:
     """What a hook does: writes the environment, starts the unit. It returns when every probe is attached."""
     probes = probes or f"/shared/home/{user}/probes.json.gz"
     text = f"DATACRUMBS_PROBE_FILE={probes}\nDATACRUMBS_USER={UID[user]}\nDATACRUMBS_RUN_ID={run_id}\n"
+    node.run("mkdir", "-p", "/run/datacrumbs")
     node.run("tee", f"/run/datacrumbs/{run_id}.env", input=text)
     node.run("systemctl", "start", f"datacrumbs@{run_id}.service", timeout=90)
 
@@ -94,6 +95,7 @@ def test_a_start_that_fails_says_why_in_the_journal(cluster: Cluster) -> None:
     """A probes file of another user's is refused; the unit is gone, not failed, and another start may follow."""
     node = cluster.nodes[2]
     text = "DATACRUMBS_PROBE_FILE=/shared/home/alice/probes.json.gz\nDATACRUMBS_USER=5002\nDATACRUMBS_RUN_ID=no\n"
+    node.run("mkdir", "-p", "/run/datacrumbs")
     node.run("tee", "/run/datacrumbs/no.env", input=text)
     done = node.run("systemctl", "start", "datacrumbs@no.service", check=False, timeout=90)
     assert done.returncode != 0
