@@ -47,8 +47,8 @@ class Flavour:
 
 
 FLAVOURS = {
-    "6.12": Flavour("6.12", r"linux-image-6\.12\.\d+\+deb12-amd64-unsigned", "bookworm-backports"),
-    "6.1": Flavour("6.1", r"linux-image-6\.1\.0-\d+-amd64-unsigned", "bookworm"),
+    "6.12": Flavour("6.12", r"linux-image-6\.12\.[0-9]+\+deb12-amd64(-unsigned)?", "bookworm-backports"),
+    "6.1": Flavour("6.1", r"linux-image-6\.1\.0-[0-9]+-amd64(-unsigned)?", "bookworm"),
 }
 
 
