@@ -3,20 +3,19 @@
 #   install-dependencies.sh build|test
 set -eu
 
-# Custom probes are compiled on the spot.
-arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
 build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev libjansson-dev clang llvm"
-test="$build git strace bpftrace bpftool g++ nodejs systemd systemd-container iproute2 util-linux libslurm-dev python3-bpfcc linux-headers-$arch"
-# The browser in which the HTML report is looked at.
-test="$test chromium fonts-dejavu-core"
-# A program that writes through HDF5 and MPI-IO, and debugging information that is in a file of its own.
-test="$test libhdf5-openmpi-dev openmpi-bin libc6-dbg"
-# ext4 on loop devices, and other kernels in an emulator.
-test="$test e2fsprogs mount qemu-system-x86 kmod busybox-static"
+test="git strace bpftrace bpftool g++ nodejs iproute2 util-linux mount e2fsprogs libslurm-dev"
+
+# Lanes: tests that are skipped, and say so, where their packages cannot be had.
+cluster="systemd systemd-container"                    # real nodes
+browser="chromium fonts-dejavu-core"                   # the HTML report is looked at
+custom="python3-bpfcc linux-headers-$(dpkg --print-architecture 2>/dev/null || echo amd64)" # compiled when a run starts
+layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg"     # HDF5 over MPI-IO; debugging information in a file of its own
+vm="qemu-system-x86 kmod busybox-static"               # other kernels in an emulator
 
 case "${1:-build}" in
-  build) wanted=$build ;;
-  test) wanted=$test ;;
+  build) needed=$build lanes="" ;;
+  test) needed="$build $test" lanes="cluster browser custom layers vm" ;;
   *) echo "usage: $0 build|test" >&2; exit 64 ;;
 esac
 
@@ -25,19 +24,41 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
-missing=""
-for package in $wanted; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
+# Those of the given packages that are not installed.
+missing() {
+  for package; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+  done
+}
+
+# shellcheck disable=SC2046,SC2086  # lists of words on purpose
+install() {
+  set -- $(missing "$@")
+  [ $# -gt 0 ] || return 0
+  echo "installing: $*"
+  apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
+}
+
+wanted=$needed
+for lane in $lanes; do eval "wanted=\"\$wanted \$$lane\""; done
+# shellcheck disable=SC2086
+absent=$(missing $wanted)
+[ -n "$absent" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
-  echo "$0: missing packages; install them with: sudo apt-get install --no-install-recommends$missing" >&2
+  echo "$0: missing packages; install them with: sudo apt-get install --no-install-recommends $absent" >&2
   exit 69
 fi
 export DEBIAN_FRONTEND=noninteractive
-echo "installing:$missing"
 # The lists may be missing or stale on a fresh machine; an unreachable mirror must not stop us if they are good.
 apt-get update -qq || echo "$0: apt-get update failed, trying with the lists at hand" >&2
-# shellcheck disable=SC2086  # a list of words on purpose
-apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null
+# shellcheck disable=SC2086
+install $wanted && exit 0
+echo "$0: not all at once; what is needed first" >&2
+# shellcheck disable=SC2086
+install $needed
+for lane in $lanes; do
+  eval "packages=\$$lane"
+  # shellcheck disable=SC2154,SC2086
+  install $packages || echo "$0: no packages for the tests '$lane': they will be skipped" >&2
+done
