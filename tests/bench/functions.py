@@ -63,7 +63,7 @@ def _attach(probes: ProbeSet, times: int) -> tuple[float, float, str | None]:
             say(f"{COUNT} user functions, {number + 1} of {times}")
             with Programs({functions.OBJECT: PROGRAMS[plan.links]}, {"functions": len(probes.probes)}) as programs:
                 start = time.monotonic()
-                with functions.attached(programs, plan):
+                with functions.attached(programs, plan, probes):
                     attach.append(time.monotonic() - start)
                     start = time.monotonic()
                 detach.append(time.monotonic() - start)

@@ -75,7 +75,7 @@ def _attach(probes: ProbeSet, times: int) -> tuple[float, float, str | None]:
             sizes = dict.fromkeys(("functions", "function_specs", "briefs", "rates"), count)
             with Programs({functions.OBJECT: PROGRAMS[plan.links]}, sizes) as programs:
                 start = time.monotonic()
-                with functions.attached(programs, plan):
+                with functions.attached(programs, plan, probes):
                     attach.append(time.monotonic() - start)
                     start = time.monotonic()
                 detach.append(time.monotonic() - start)

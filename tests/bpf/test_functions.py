@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -139,3 +140,18 @@ def test_a_changed_library_is_refused_by_name(site: Site, c_program: Path, tmp_p
     assert process.returncode == 71
     assert f"{copy} has changed since it was signed" in output
     assert len(output.splitlines()) == 1
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction is one of x86-64")
+def test_a_function_that_the_kernel_does_not_probe_costs_no_other(site: Site, tmp_path: Path) -> None:
+    """The kernel looks at instructions where a process has the file mapped: the function is refused by name, and all
+    others are attached.
+    """
+    program = tmp_path / "refused"
+    subprocess.run(["gcc", "-O1", "-o", program, PROGRAMS / "refused.c"], check=True)
+    probes = site.sign(function_probes(program, ["plain", "locked"]), [binary(program)])
+    with subprocess.Popen([program, "1", "wait"], stdin=subprocess.PIPE), site.run(probes, "refused") as run:
+        run.command([program, "7"])
+    (opening,) = (line["args"] for line in run.lines() if line["args"].get("name") == "run")
+    assert opening["refused"] == ["locked: the kernel cannot probe its first instruction"]
+    assert [event["name"] for event in run.events("C")] == ["plain"] * 7

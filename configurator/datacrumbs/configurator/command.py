@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from datacrumbs.configurator import discover, refusals, report, signing
-from datacrumbs.configurator.gather import gather, unsupported
+from datacrumbs.configurator.gather import gather
 from datacrumbs.configurator.resolve import Resolution, resolve
 from datacrumbs.configurator.spec import Entry, Spec
 from datacrumbs.configurator.spec import parse as parse_spec
@@ -46,11 +46,9 @@ def run(argv: Sequence[str]) -> int:
         return _discover(options)
     settings = config.load(options.config)
     spec = _read(options.host, options.set)
-    left_out = unsupported(spec) if options.skip_unsupported else ()
-    spec = replace(spec, entries=tuple(entry for entry in spec.entries if entry not in left_out))
     with _progress(spec) as step:
         material = gather(spec, step)
-        resolution = resolve(spec, material, arch=os.uname().machine, most=settings.max_functions, left_out=left_out)
+        resolution = resolve(spec, material, arch=os.uname().machine, most=settings.max_functions)
     resolution = _narrow(resolution, options.capture)
     for path in options.drop_refused:
         resolution = refusals.dropped(resolution, refusals.read(path))
@@ -95,7 +93,6 @@ def _options(argv: Sequence[str]) -> Namespace:
         default=[],
         help="leave out what a run refused: the file ….probes.json beside its trace",
     )
-    parser.add_argument("--skip-unsupported", action="store_true", help="leave out entries of kinds still to come")
     parser.add_argument("--socket", metavar="PATH", type=Path, help="the signer's socket, if not the configured one")
     parser.add_argument("--config", metavar="PATH", type=Path, help="instead of /etc/datacrumbs/datacrumbs.yaml")
     parser.add_argument(

@@ -8,7 +8,7 @@ from typing import Final
 from datacrumbs.configurator.material import Found, Material
 from datacrumbs.configurator.sources import binary, custom, header, kernel, ksym, tracepoint, usdt
 from datacrumbs.configurator.spec import Entry, Spec
-from datacrumbs.core.errors import DataCrumbsError, DataError
+from datacrumbs.core.errors import DataCrumbsError
 
 SOURCES: Final[Mapping[tuple[str, str], Callable[[Entry], Found]]] = {
     ("syscalls", "kernel"): kernel.find,
@@ -24,11 +24,6 @@ SOURCES: Final[Mapping[tuple[str, str], Callable[[Entry], Found]]] = {
 }
 
 
-def unsupported(spec: Spec) -> tuple[Entry, ...]:
-    """The entries that ask for a kind of probe that this version does not have."""
-    return tuple(entry for entry in spec.entries if (entry.probe, entry.type) not in SOURCES)
-
-
 def gather(spec: Spec, step: Callable[[Entry], None] = lambda _: None) -> Material:
     """What this machine has for each entry.
 
@@ -37,15 +32,8 @@ def gather(spec: Spec, step: Callable[[Entry], None] = lambda _: None) -> Materi
         step: told of each entry before its source is asked, for a progress bar.
 
     Raises:
-        DataError: entries ask for probes that do not exist yet, all of them named.
         DataCrumbsError: a source cannot answer; the message names the entry.
     """
-    later = unsupported(spec)
-    if later:
-        kinds = ", ".join(f"{entry} is a {entry.probe}" for entry in later)
-        raise DataError(
-            f"probes of this kind are not there yet: {kinds}", "remove the entries, or add --skip-unsupported"
-        )
     found: dict[int, Found] = {}
     for index, entry in enumerate(spec.entries):
         step(entry)

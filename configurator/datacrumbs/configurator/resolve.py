@@ -77,7 +77,7 @@ class _Selection:
             self.excluded.append(_line(f"{entry.name}: ", names, f": {why}"))
 
 
-def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: Iterable[Entry] = ()) -> Resolution:
+def resolve(spec: Spec, material: Material, *, arch: str, most: int) -> Resolution:
     """Selects the functions that a spec means.
 
     Args:
@@ -85,14 +85,11 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int, left_out: I
         material: what the machine has for each entry.
         arch: the machine, as `uname -m` says it.
         most: the largest number of functions.
-        left_out: entries that the user has agreed to do without.
 
     Raises:
         DataError: nothing is selected, or too much.
     """
     selection = _Selection()
-    for entry in left_out:
-        selection.excluded.append(f"{entry.name}: {entry.probe} probes are not there yet")
     for index, entry in enumerate(spec.entries):
         found = material[index]
         before = len(selection.taken), len(selection.excluded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
@@ -58,6 +58,16 @@ class FunctionGroup:
     ids: tuple[int, ...]
     exits: tuple[tuple[int, int], ...] = ()
     """Offset and probe id of each exit, where return probes would stop C++ exceptions; empty elsewhere."""
+
+    def only(self, ids: Collection[int]) -> FunctionGroup:
+        """Those of the group's functions that have one of these ids."""
+        pairs = [(offset, i) for offset, i in zip(self.offsets, self.ids, strict=True) if i in ids]
+        return replace(
+            self,
+            offsets=tuple(offset for offset, _ in pairs),
+            ids=tuple(i for _, i in pairs),
+            exits=tuple(end for end in self.exits if end[1] in ids),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +181,10 @@ def without(plan: AttachPlan, refused: Sequence[Refused]) -> AttachPlan:
         KernelError: nothing is left.
     """
     gone = {item.index for item in refused}
+    groups = tuple(group.only(set(group.ids) - gone) for group in plan.groups)
     events = tuple(i for i in plan.events if i not in gone)
     kernel = tuple(i for i in plan.kernel if i not in gone)
-    left = replace(plan, events=events, kernel=kernel, refused=(*plan.refused, *refused))
+    left = replace(plan, groups=groups, events=events, kernel=kernel, refused=(*plan.refused, *refused))
     if not left.attached:
         raise KernelError(f"none of the probes can be attached: {left.refused[0].reason}", "see the host YAML")
     return left

@@ -72,10 +72,10 @@ def trace_run(
             contextlib.ExitStack() as attachments,
         ):
             attachments.enter_context(syscalls.attached(programs))
-            attachments.enter_context(functions.attached(programs, plan))
+            refused = attachments.enter_context(functions.attached(programs, plan, probes))
             attachments.enter_context(marks.attached(programs, plan))
-            refused = attachments.enter_context(tracepoints.attached(programs, plan, run.sealed.probes))
-            refused += attachments.enter_context(kernel_functions.attached(programs, plan, run.sealed.probes))
+            refused += attachments.enter_context(tracepoints.attached(programs, plan, probes))
+            refused += attachments.enter_context(kernel_functions.attached(programs, plan, probes))
             plan = without(plan, refused)
             if plan.customs:
                 # Here: only runs with custom probes pay for the import.

@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from datacrumbs.core.errors import KernelError
+from datacrumbs.core.probes import ProbeSet
 from datacrumbs.runtime._native import ffi, lib
-from datacrumbs.runtime.plan import AttachPlan, FunctionGroup
+from datacrumbs.runtime.plan import AttachPlan, FunctionGroup, FunctionLinks, Refused
 from datacrumbs.runtime.programs import SLOT, Programs, last_warning
 
 OBJECT: Final = "functions"
 Places = Sequence[tuple[int, int]]
 """Offset in the file and probe id."""
 
+_NOT_THESE: Final = frozenset({errno.EINVAL, errno.EIO, errno.ENOEXEC, errno.EOPNOTSUPP, 524})
+"""What the kernel says of an instruction that it cannot probe; 524 is its own ENOTSUPP (include/linux/errno.h)."""
+
 
 @contextlib.contextmanager
-def attached(programs: Programs, plan: AttachPlan) -> Iterator[None]:
-    """Attaches the functions of the plan for the length of the context.
+def attached(programs: Programs, plan: AttachPlan, probes: ProbeSet) -> Iterator[tuple[Refused, ...]]:
+    """Attaches the functions of the plan for the length of the context, and yields those that the kernel refuses.
 
     Raises:
-        KernelError: the kernel refuses.
+        KernelError: the kernel refuses for a reason that is not one function's.
     """
+    refused: list[int] = []
     with contextlib.ExitStack() as stack:
         for group in plan.groups:
-            entries = list(zip(group.offsets, group.ids, strict=True))
-            # The far end first: an entry whose end is not seen would stay in the thread's stack of frames.
-            if group.exits:
-                _link(stack, programs, "dc_function_leave", lib.DC_UPROBE_MULTI, group, group.exits)
-                _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
-            elif plan.links == "session":
-                _link(stack, programs, "dc_function_session", lib.DC_UPROBE_SESSION, group, entries)
-            elif plan.links == "multi":
-                _link(stack, programs, "dc_function_return", lib.DC_UPROBE_MULTI, group, entries, returns=True)
-                _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
-            else:
-                _link_each(stack, programs, "dc_function_return", group, entries, returns=True)
-                _link_each(stack, programs, "dc_function_enter", group, entries)
-        yield
+            _attach(stack, programs, plan.links, group, refused)
+        why = "the kernel cannot probe its first instruction"
+        yield tuple(Refused(probes.probes[i].name, why, i) for i in refused)
+
+
+def _attach(
+    stack: contextlib.ExitStack, programs: Programs, way: FunctionLinks | None, group: FunctionGroup, refused: list[int]
+) -> None:
+    """Attaches functions together; where the kernel refuses them, halves of them, down to those that it means."""
+    try:
+        with contextlib.ExitStack() as made:
+            _link_all(made, programs, way, group)
+            stack.push(made.pop_all())
+    except OSError as error:
+        if error.errno not in _NOT_THESE:
+            raise KernelError(
+                f"cannot attach to {len(group.ids)} functions of {group.path}: {error.strerror}",
+                "remove the file from the host YAML, or report it with the kernel's version",
+            ) from error
+        if len(group.ids) == 1:
+            refused += group.ids
+            return
+        middle = len(group.ids) // 2
+        for half in (group.ids[:middle], group.ids[middle:]):
+            _attach(stack, programs, way, group.only(set(half)), refused)
+
+
+def _link_all(stack: contextlib.ExitStack, programs: Programs, way: FunctionLinks | None, group: FunctionGroup) -> None:
+    entries = list(zip(group.offsets, group.ids, strict=True))
+    # The far end first: an entry whose end is not seen would stay in the thread's stack of frames.
+    if group.exits:
+        _link(stack, programs, "dc_function_leave", lib.DC_UPROBE_MULTI, group, group.exits)
+        _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
+    elif way == "session":
+        _link(stack, programs, "dc_function_session", lib.DC_UPROBE_SESSION, group, entries)
+    elif way == "multi":
+        _link(stack, programs, "dc_function_return", lib.DC_UPROBE_MULTI, group, entries, returns=True)
+        _link(stack, programs, "dc_function_enter", lib.DC_UPROBE_MULTI, group, entries)
+    else:
+        _link_each(stack, programs, "dc_function_return", group, entries, returns=True)
+        _link_each(stack, programs, "dc_function_enter", group, entries)
 
 
 def _path(group: FunctionGroup) -> bytes:
@@ -67,7 +100,7 @@ def _link(
         returns,
     )
     if link < 0:
-        raise _refusal(group, os.strerror(-link))
+        raise OSError(-link, os.strerror(-link))
     stack.callback(os.close, link)
 
 
@@ -87,12 +120,5 @@ def _link_each(
         )
         link = lib.bpf_program__attach_uprobe_opts(programs.program(program), -1, _path(group), offset, options)
         if link == ffi.NULL:
-            raise _refusal(group, f"{os.strerror(ffi.errno)}: {last_warning()}")
+            raise OSError(ffi.errno, f"{os.strerror(ffi.errno)}: {last_warning()}")
         stack.callback(lib.bpf_link__destroy, link)
-
-
-def _refusal(group: FunctionGroup, why: str) -> KernelError:
-    return KernelError(
-        f"cannot attach to {len(group.ids)} functions of {group.path}: {why}",
-        "remove the file from the host YAML, or report it with the kernel's version",
-    )
