@@ -15,6 +15,7 @@ of the files.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -94,6 +95,7 @@ class Parser:
         if self.native == ffi.NULL:
             raise _no_memory()
         self._rest = _uncleared("char[]", 1)
+        self._busy = threading.Lock()
 
     def __enter__(self) -> Parser:
         return self
@@ -102,14 +104,16 @@ class Parser:
         self.close()
 
     def close(self) -> None:
-        """Frees everything."""
-        lib.dc_parser_destroy(self.native)
-        self.native = ffi.NULL
+        """Frees everything, when its worker is done with the lines at hand: an interrupt leaves workers behind."""
+        with self._busy:
+            lib.dc_parser_destroy(self.native)
+            self.native = ffi.NULL
 
     @property
     def size(self) -> int:
         """Calls so far."""
-        return int(self.native.calls.size)
+        with self._busy:
+            return int(self.native.calls.size) if self.native else 0
 
     def take(self, lines: Any, source: int) -> bytes:
         """Takes the calls of the plain form among whole lines, and returns the other lines.
@@ -121,6 +125,10 @@ class Parser:
         Raises:
             BusyError: memory is short.
         """
+        with self._busy:
+            return self._take(lines, source) if self.native else b""
+
+    def _take(self, lines: Any, source: int) -> bytes:
         text = ffi.from_buffer(lines)
         if len(self._rest) < len(text):
             self._rest = _uncleared("char[]", len(text))

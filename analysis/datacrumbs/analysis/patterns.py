@@ -83,6 +83,10 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
         files: rows of the table `files`.
         categories: those whose calls count, so that each byte counts once.
     """
+    # Files that only profiles know have no calls of their own.
+    files = [file for file in files if file < len(traces.calls.files)]
+    if not files:
+        return {}
     rows = _rows(traces.calls, files, frozenset(categories))
     if not len(rows.file):
         return {}
@@ -106,7 +110,7 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
 def _rows(calls: Calls, files: Sequence[int], categories: frozenset[str]) -> _Rows:
     kinds = [_kind(one.name) if one.category in categories else 0 for one in calls.functions]
     kind_of = np.array([*kinds, 0], np.uint8)
-    place_of = np.full(max(1, len(calls.files)), -1, np.int64)
+    place_of = np.full(len(calls.files), -1, np.int64)
     place_of[list(files)] = range(len(files))
     chosen = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0))
     ret = calls.ret[chosen]

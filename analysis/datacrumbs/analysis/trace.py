@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,15 @@ class Traces:
     notes: tuple[Note, ...]
 
 
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """For what does not fit into memory. An interrupt waits until somebody is there to remove it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return tempfile.TemporaryDirectory(prefix="datacrumbs-")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     """Reads trace files and folders of them, with a progress bar where it takes long.
@@ -53,7 +63,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     """
     paths = sources.find(names)
     threads = workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-    with tempfile.TemporaryDirectory(prefix="datacrumbs-") as spill, database(Path(spill), threads) as connection:
+    with _folder() as spill, database(Path(spill), threads) as connection:
         try:
             with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
                 calls, notes = load(connection, paths, advance, threads)
