@@ -30,6 +30,8 @@ SelectTypeParameters=CR_CPU
 PrologFlags=Alloc
 PrologEpilogTimeout=60
 ReturnToService=2
+# A job that is requeued waits until its credential has expired: 120 seconds by default.
+AuthInfo=cred_expire=30
 
 # Jobs begin and end at once, as far as Slurm lets them; a machine under load still gets its time.
 SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,bf_interval=1

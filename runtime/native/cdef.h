@@ -247,3 +247,4 @@ int dc_link_marks(int program, unsigned type, const char *path, const unsigned l
                   const unsigned long *semaphores, const unsigned long long *cookies, size_t count, bool returns);
 void dc_log_capture(void);
 void dc_log_take(char *buffer, size_t size);
+static const char *const dc_version;

@@ -1,18 +1,20 @@
 """Where the schedulers' components and those who ask for jobs meet: entry points, since no component imports another.
 
-A component offers an object of `Scheduler` under the entry point group `datacrumbs.schedulers` in pyproject.toml:
+A component offers its package under the entry point group `datacrumbs.schedulers` in pyproject.toml, with two modules in
+it: `jobs`, which finds jobs, and `setup`, which puts the scheduler's side on a node:
 
     [project.entry-points."datacrumbs.schedulers"]
-    slurm = "datacrumbs.slurm.scheduler:SLURM"
+    slurm = "datacrumbs.slurm"
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from datacrumbs.core.setup import Record
 from datacrumbs.core.users import User
@@ -32,11 +34,16 @@ class JobPart:
     """Where it ran, as far as it is told."""
 
 
-class Scheduler(Protocol):
-    """What a scheduler's component does for the others."""
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """What a scheduler's component does for the others; its modules are imported when they are asked."""
+
+    package: str
 
     def find_job(self, job: str) -> list[JobPart]:
         """The parts of a job; empty where the scheduler does not know it, or is not here."""
+        parts: list[JobPart] = import_module(f"{self.package}.jobs").find_job(job)
+        return parts
 
     def set_up(self, stage: str, prefix: Path, record: Record) -> list[str]:
         """Puts a stage (`scheduler-hooks`, `plugin` or `all`) of the scheduler's side on this node.
@@ -44,14 +51,20 @@ class Scheduler(Protocol):
         Returns:
             What an administrator should know or do, one sentence each.
         """
+        notes: list[str] = import_module(f"{self.package}.setup").set_up(stage, prefix, record)
+        return notes
 
     def reload(self) -> list[str]:
         """Lets the scheduler's daemons on this node read what was set up, or taken away; notes as in `set_up`."""
+        notes: list[str] = import_module(f"{self.package}.setup").reload()
+        return notes
 
     def check(self, prefix: Path) -> dict[str, str]:
         """What of the scheduler's side is on this node: names and states."""
+        states: dict[str, str] = import_module(f"{self.package}.setup").check(prefix)
+        return states
 
 
 def find_schedulers() -> Mapping[str, Scheduler]:
     """The schedulers that this installation knows, by name."""
-    return {point.name: point.load() for point in entry_points(group=GROUP)}
+    return {point.name: Scheduler(point.value) for point in entry_points(group=GROUP)}

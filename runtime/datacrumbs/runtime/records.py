@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from datacrumbs.core.probes import ProbeSet
 from datacrumbs.core.runid import fnv1a
 from datacrumbs.runtime import report
+from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.drain import Stats
 from datacrumbs.runtime.plan import AttachPlan
 from datacrumbs.runtime.run import Run
@@ -51,7 +51,7 @@ def opening(run: Run, plan: AttachPlan, trace: Path) -> list[dict[str, Any]]:
             {
                 "name": "run",
                 "value": run.run_id,
-                "version": version("datacrumbs"),
+                "version": ffi.string(lib.dc_version).decode(),
                 "user": run.user.name,
                 "uid": run.user.uid,
                 "host": run.host,
