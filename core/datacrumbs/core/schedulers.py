@@ -1,7 +1,7 @@
 """Where the schedulers' components and those who ask for jobs meet: entry points, since no component imports another.
 
-A component offers its package under the entry point group `datacrumbs.schedulers` in pyproject.toml, with two modules in
-it: `jobs`, which finds jobs, and `setup`, which puts the scheduler's side on a node:
+A component offers its package under the entry point group `datacrumbs.schedulers` in pyproject.toml, with two modules
+in it: `jobs`, which finds jobs, and `setup`, which puts the scheduler's side on a node:
 
     [project.entry-points."datacrumbs.schedulers"]
     slurm = "datacrumbs.slurm"
