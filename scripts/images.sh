@@ -9,10 +9,10 @@ trap 'rm -rf "$(dirname "$(dirname "$trace")")"' EXIT
 mkdir -p docs/images
 FORCE_COLOR=1 TERM=xterm-256color COLUMNS=110 .venv/bin/datacrumbs_analyze summary "$trace" |
   .venv/bin/python -c '
-import io, sys
+import io, os, sys
 from rich.console import Console
 from rich.text import Text
-text = Text.from_ansi(sys.stdin.read().rstrip())
+text = Text.from_ansi(sys.stdin.read().rstrip().replace(os.getcwd(), "/home/ada/datacrumbs"))
 width = max(len(line) for line in text.plain.splitlines())
 console = Console(record=True, width=width + 1, file=io.StringIO())
 console.print(text)
