@@ -167,6 +167,9 @@ def test_sql_answers_and_mistakes_are_one_line(tmp_path: Path, capsys: pytest.Ca
     assert len(capsys.readouterr().out.strip().splitlines()) == 4
     with pytest.raises(UsageError, match="no_such") as error:
         command.run(["sql", trace, "SELECT no_such FROM calls"])
+    for nothing in ("", "-- a comment"):
+        with pytest.raises(UsageError, match="the query is empty"):
+            command.run(["sql", trace, nothing])
     assert "\n" not in error.value.message
 
 

@@ -40,6 +40,8 @@ class SqlCommand:
         with open_traces(args.traces) as traces:
             try:
                 result = traces.database.execute(args.query)
+                if result is None:  # nothing, or a comment alone
+                    raise UsageError("the query is empty", "docs/querying.md has the tables and examples")
                 if args.json:
                     rows.write_json(result, sys.stdout)
                 else:
