@@ -239,7 +239,7 @@ int BPF_PROG(dc_exit, struct task_struct *task) {
   struct dc_task *flight = place->owner == stack ? &place->tag : tag;
   if (flight->start)
     finish_call(flight, NULL, 0, DC_UNFINISHED, bpf_ktime_get_ns());
-  if (!task->signal->live.counter)
+  if (!plain(task)->signal->live.counter)
     send_process(tag, task, task, DC_PROCESS_END, run->pid_level);
   forget_task(task, tag);
   return 0;

@@ -8,9 +8,6 @@
 #include "owners.h"
 #include "profile.h"
 
-/* Run slot and probe id, where links cannot carry a cookie: kernel commit 68ca5d4eebb8 (6.10) added them. */
-const volatile __u64 fixed_cookie = 0;
-
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1); /* the loader sets the number of probes */
@@ -38,8 +35,9 @@ struct arguments {
   __u64 value[DC_MAX_ARGUMENTS];
 };
 
+/** Run slot and probe id. Links to tracepoints carry them since kernel commit 68ca5d4eebb8 (6.10). */
 static __always_inline __u64 cookie_of(void *context) {
-  return fixed_cookie ? fixed_cookie : bpf_get_attach_cookie(context);
+  return fixed.cookie ? fixed.cookie : bpf_get_attach_cookie(context);
 }
 
 /* More than a tracepoint has are whatever lies behind them; no spec refers to those. */

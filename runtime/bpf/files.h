@@ -8,9 +8,6 @@
 #include "arch.h"
 #include "scratch.h"
 
-/* Lets programs follow untrusted kernel pointers with plain loads: kernel commit a35b9af4ec2c (6.2). */
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
 /*
  * The files that each run has met lately; the others are walked and sent again. The value is what a profile knows the
  * file by, see alias_of.
@@ -29,7 +26,7 @@ struct {
 
 static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor) {
   struct file *file = NULL;
-  struct files_struct *files = task->files;
+  struct files_struct *files = plain(task)->files;
   struct fdtable *table = files ? files->fdt : NULL;
   if (!table || descriptor >= table->max_fds)
     return NULL;
@@ -145,8 +142,7 @@ static __always_inline bool send_path(const struct dc_task *tag, struct path *pa
   record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
   record->mode = BPF_CORE_READ(inode, i_mode);
   record->size = size;
-  struct dc_run *run = run_of(tag);
-  if (run && run->mode != DC_MODE_TRACE)
+  if (fixed.mode != DC_MODE_TRACE)
     *alias = mix(hash_path(record->names, size) ^ key, 0, DC_FILE);
   record->alias = *alias;
   return scratch_send(scratch, sizeof(*record) + size);

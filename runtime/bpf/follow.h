@@ -128,7 +128,7 @@ static long search_step(__u32 slot, struct search *search) {
  * A loop in the program itself would have the verifier go through all that follows once for each slot.
  */
 static __always_inline struct dc_run *run_for(struct task_struct *task, __u64 token, __u32 *slot) {
-  struct search search = {.token = token, .uid = task->cred->euid.val, .slot = DC_MAX_RUNS};
+  struct search search = {.token = token, .uid = euid_of(task), .slot = DC_MAX_RUNS};
   bpf_loop(DC_MAX_RUNS, search_step, &search, 0);
   *slot = search.slot;
   return bpf_map_lookup_elem(&runs, slot);

@@ -124,24 +124,24 @@ int dc_kernel_return(struct pt_regs *regs) {
   return 0;
 }
 
-/* A trampoline's context: the arguments, then the result. Each function has an instance with its own fixed_cookie. */
+/* A trampoline's context: the arguments, then the result. Each function has an instance with its own fixed.cookie. */
 SEC("fentry")
 int dc_kernel_fentry(void *context) {
   struct arguments arguments = {};
   if (is_nobodys())
     return 0;
   read_arguments(context, &arguments);
-  enter_function(&arguments, fixed_cookie);
+  enter_function(&arguments, fixed.cookie);
   return 0;
 }
 
 SEC("fexit")
 int dc_kernel_fexit(void *context) {
   __u64 now = bpf_ktime_get_ns(), value = 0;
-  struct dc_event_spec *spec = is_nobodys() ? NULL : event_of(fixed_cookie);
+  struct dc_event_spec *spec = is_nobodys() ? NULL : event_of(fixed.cookie);
   if (!spec)
     return 0;
   bpf_probe_read_kernel(&value, sizeof(value), (const void *)(number_from(context) + 8 * spec->parameters));
-  leave_function(fixed_cookie, now, value);
+  leave_function(fixed.cookie, now, value);
   return 0;
 }

@@ -15,6 +15,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+const volatile struct dc_fixed fixed = {};
+
 /** The tag of a followed thread, which is also the record of its call in flight: one look-up serves both (stacks.h). */
 struct dc_task {
   __u32 run; /* slot */
@@ -64,9 +66,20 @@ struct {
   __type(value, __u64);
 } lost SEC(".maps");
 
+/* Lets programs follow untrusted kernel pointers with plain loads: kernel commit a35b9af4ec2c (6.2). */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/**
+ * A task that the verifier does not trust. At each pointer that is read from one that it trusts it goes through the
+ * names of all of the kernel's types (btf_nested_type_is_trusted), for half a millisecond.
+ */
+static __always_inline const struct task_struct *plain(const struct task_struct *task) {
+  return bpf_rdonly_cast ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct)) : task;
+}
+
 /** The tag of a thread, NULL where nobody follows it. Most have no storage at all: a load says so before a call can. */
 static __always_inline struct dc_task *tag_of(struct task_struct *task) {
-  if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage)
+  if (bpf_core_field_exists(task->bpf_storage) && !plain(task)->bpf_storage)
     return NULL;
   return bpf_task_storage_get(&tasks, task, 0, 0);
 }
@@ -77,9 +90,11 @@ static __always_inline struct dc_run *run_of(const struct dc_task *tag) {
   return run && run->ready ? run : NULL;
 }
 
+static __always_inline __u32 euid_of(const struct task_struct *task) { return plain(task)->cred->euid.val; }
+
 /** A set-user-id program or a process that became somebody else is not the run's to see, followed or not. */
 static __always_inline bool belongs(struct task_struct *task, const struct dc_run *run) {
-  return task->cred->euid.val == run->uid;
+  return euid_of(task) == run->uid;
 }
 
 static __noinline int count_lost(__u32 run, __u32 fn) {

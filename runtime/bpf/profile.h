@@ -103,9 +103,9 @@ __noinline int pass_limit(struct dc_record *head, __u32 limit, __u64 now) {
 }
 
 static __always_inline bool is_profiled(const struct dc_run *run, struct dc_record *head, __u64 now) {
-  if (run->mode == DC_MODE_TRACE)
+  if (fixed.mode == DC_MODE_TRACE)
     return false;
-  return run->mode == DC_MODE_PROFILE || pass_limit(head, run->rate_limit, now);
+  return fixed.mode == DC_MODE_PROFILE || pass_limit(head, run->rate_limit, now);
 }
 
 /** The place of the highest bit that is set. */

@@ -188,7 +188,6 @@ struct dc_run {
   __u32 ready;        /**< 0 until every probe is attached: nothing is heeded before */
   __u32 pid_level;    /**< depth of the runtime's pid namespace */
   __u32 pid_space;    /**< inode number of that namespace: processes outside it are not the runtime's to see */
-  __u32 mode;         /**< enum dc_mode */
   __u32 rate_limit;   /**< DC_MODE_AUTO: calls of one function in 2^30 ns, beyond which it is profiled */
 };
 
@@ -196,6 +195,14 @@ enum dc_mode {
   DC_MODE_TRACE,   /**< every call is a record */
   DC_MODE_PROFILE, /**< calls are added up */
   DC_MODE_AUTO,    /**< calls are records until their function passes the rate limit */
+};
+
+/** What is fixed when a program is loaded: the verifier leaves out what such a run cannot use, and READY comes sooner.
+ */
+struct dc_fixed {
+  __u64 cookie; /**< run slot and probe id, where links cannot carry a cookie; 0: they do */
+  __u32 mode;   /**< enum dc_mode */
+  __u32 unused;
 };
 
 /** Values of dc_spec's argument indices. */

@@ -61,7 +61,12 @@ int libbpf_num_possible_cpus(void);
 struct dc_run {
   uint64_t token;
   uint64_t min_duration;
-  uint32_t uid, ready, pid_level, pid_space, mode, rate_limit;
+  uint32_t uid, ready, pid_level, pid_space, rate_limit;
+  ...;
+};
+struct dc_fixed {
+  uint64_t cookie;
+  uint32_t mode;
   ...;
 };
 struct dc_spec {

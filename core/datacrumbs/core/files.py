@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,7 +142,7 @@ def write_atomically(path: str | Path, data: bytes, *, mode: int = 0o644, overwr
         OutputError: the file cannot be written, or exists and `overwrite` is false.
     """
     target = Path(path)
-    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+    beside = target.with_name(f".{target.name[:200]}.{os.urandom(4).hex()}.tmp")
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "it is a directory")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from pathlib import Path
 from typing import Final
 
@@ -115,4 +114,4 @@ def _own_function() -> tuple[str, int]:
 
 def machine() -> str:
     """The machine's architecture, as `uname -m` has it."""
-    return platform.machine()
+    return os.uname().machine

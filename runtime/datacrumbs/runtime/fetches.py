@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from typing import Any, Final
 
 from datacrumbs.core.errors import InternalError
@@ -102,7 +102,7 @@ def fetch(argument: Argument, machine: str | None = None) -> dict[str, int]:
     Raises:
         InternalError: there is no such register on this machine.
     """
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     place, flags = argument.place, lib.DC_FETCH_TEXT if argument.type == "string" else 0
     bytes_ = _BYTES.get(argument.type, 8)
     if place and place.register == "const":

@@ -5,7 +5,6 @@ All objects share one set of maps: the first object makes them, the others take 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,13 +32,15 @@ class Programs:
     Args:
         wanted: for each object file (without ".bpf.o") the programs to load and their attach types (0: the default).
         sizes: entries of maps that are sized for this run.
+        mode: of `enum dc_mode`; what this one cannot use is left out of the programs.
 
     Raises:
         KernelError: the kernel does not take them; the message ends with libbpf's own words.
     """
 
-    def __init__(self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]) -> None:
+    def __init__(self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int], mode: int = 0) -> None:
         self._sizes = sizes
+        self._mode = mode
         self._objects: list[Any] = []
         self._maps: dict[str, int] = {}
         self._programs: dict[str, Any] = {}
@@ -92,8 +93,7 @@ class Programs:
         for bpf_map in _each(lib.bpf_object__next_map, obj):
             map_name = ffi.string(lib.bpf_map__name(bpf_map)).decode()
             if map_name.endswith(".rodata"):
-                if cookie:
-                    _set_cookie(bpf_map, cookie)
+                _fix(bpf_map, cookie, self._mode)
             elif map_name in self._maps:
                 lib.bpf_map__reuse_fd(bpf_map, self._maps[map_name])
             elif map_name in self._sizes:
@@ -117,10 +117,10 @@ class Programs:
         return {name: program for name, program in programs.items() if name in wanted}
 
 
-def _set_cookie(constants: Any, cookie: int) -> None:
-    """`fixed_cookie` is the only constant of the objects that have one."""
-    value = ffi.new("uint64_t *", cookie)
-    error = lib.bpf_map__set_initial_value(constants, value, 8)
+def _fix(constants: Any, cookie: int, mode: int) -> None:
+    """`fixed` is the only constant of the objects."""
+    fixed = ffi.new("struct dc_fixed *", {"cookie": cookie, "mode": mode})
+    error = lib.bpf_map__set_initial_value(constants, fixed, ffi.sizeof("struct dc_fixed"))
     if error:
         raise InternalError(f"a program's constants are not as expected: {os.strerror(-error)}", "report it")
 
@@ -137,21 +137,6 @@ def _each(following: Any, obj: Any) -> Iterator[Any]:
     while item != ffi.NULL:
         yield item
         item = following(obj, item)
-
-
-@contextlib.contextmanager
-def ring(programs: Programs, mib: int) -> Iterator[int]:
-    """Makes the run's ring buffer of `mib` MiB (a power of two), puts it into its slot, and yields its descriptor."""
-    descriptor = lib.bpf_map_create(lib.BPF_MAP_TYPE_RINGBUF, b"dc_ring", 0, 0, mib << 20, ffi.NULL)
-    if descriptor < 0:
-        raise KernelError(
-            f"the kernel gives no ring buffer of {mib} MiB: {os.strerror(-descriptor)}", "set a smaller ring_mib"
-        )
-    try:
-        update(programs.map("rings"), ffi.new("uint32_t *", SLOT), ffi.new("int *", descriptor))
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def fill_specs(programs: Programs, probes: ProbeSet) -> None:
@@ -196,9 +181,7 @@ def fill_function_specs(programs: Programs, probes: ProbeSet) -> None:
 class RunEntry:
     """The run's entry in the table of runs; the programs heed nobody until `activate`."""
 
-    def __init__(
-        self, programs: Programs, run_id: str, uid: int, min_duration_ns: int, mode: int = 0, rate_limit: int = 0
-    ) -> None:
+    def __init__(self, programs: Programs, run_id: str, uid: int, min_duration_ns: int, rate_limit: int = 0) -> None:
         self._map = programs.map("runs")
         self._entry = ffi.new(
             "struct dc_run *",
@@ -208,7 +191,6 @@ class RunEntry:
                 "min_duration": min_duration_ns,
                 "pid_level": _pid_level(programs),
                 "pid_space": Path("/proc/self/ns/pid").stat().st_ino,
-                "mode": mode,
                 "rate_limit": rate_limit,
             },
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import socket
 import time
@@ -45,7 +44,7 @@ def choose_run_id(given: str | None, environment: Mapping[str, str], now: float)
     for candidate in (given, *(environment.get(name) for name in JOB_ID_VARIABLES)):
         if candidate is not None:
             return runid.check(candidate)
-    return datetime.datetime.fromtimestamp(now).strftime("%Y%m%d-%H%M%S")
+    return time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
 
 
 def choose_user(given: str | None, environment: Mapping[str, str]) -> User:
@@ -102,7 +101,7 @@ def open_trace(run: Run, config: Config) -> tuple[Path, int]:
     folder = config.trace_directory(
         home=run.user.home,
         user=run.user.name,
-        date=datetime.datetime.fromtimestamp(run.started).strftime("%Y-%m-%d"),
+        date=time.strftime("%Y-%m-%d", time.localtime(run.started)),
         host=run.host,
         run_id=run.run_id,
     )

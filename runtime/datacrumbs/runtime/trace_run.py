@@ -13,7 +13,7 @@ from typing import Final
 
 from datacrumbs.core.config import Config
 from datacrumbs.core.errors import OutputError
-from datacrumbs.runtime import presence, profiling, records, report
+from datacrumbs.runtime import presence, profiling, records, report, ring
 from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
 from datacrumbs.runtime.features import MARKS as MARK_PROGRAMS
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
@@ -25,7 +25,6 @@ from datacrumbs.runtime.programs import (
     fill_specs,
     lost_counts,
     missed_returns,
-    ring,
 )
 from datacrumbs.runtime.providers import functions, kernel_functions, marks, syscalls, tracepoints
 from datacrumbs.runtime.records import Gaps
@@ -59,15 +58,20 @@ def trace_run(
     Raises:
         BusyError, KernelError, OutputError: and nothing stays attached.
     """
-    with presence.claimed(config.run_dir, run.run_id), _loaded(run, plan) as programs, _signals_held():
+    with (
+        presence.claimed(config.run_dir, run.run_id),
+        ring.made(config.ring_mib) as new_ring,
+        _loaded(run, plan) as programs,
+        _signals_held(),
+    ):
         fill_specs(programs, run.sealed.probes)
         probes = run.sealed.probes
         if plan.links or plan.mark_links:
             fill_function_specs(programs, probes)
-        mode, limit = profiling.MODES[probes.mode], profiling.window_limit(probes)
-        entry = RunEntry(programs, run.run_id, run.user.uid, probes.min_duration_ns, mode, limit)
+        limit = profiling.window_limit(probes)
+        entry = RunEntry(programs, run.run_id, run.user.uid, probes.min_duration_ns, limit)
         with (
-            ring(programs, config.ring_mib) as ring_descriptor,
+            ring.in_slot(programs, new_ring) as in_slot,
             profiling.tables(programs, probes, config.profile_keys) as tables,
             contextlib.ExitStack() as attachments,
         ):
@@ -82,10 +86,11 @@ def trace_run(
                 from datacrumbs.runtime.providers import custom
 
                 attachments.enter_context(custom.attached(programs, probes, config.kernel_headers))
+            in_slot.result()
             path, descriptor = _new_trace(run, config)
             _write_report(run, plan, path)
             host = records.host_hash(run.host)
-            with Drain(ring_descriptor, descriptor, probes, host, config.max_files, epoch_ns(), tables) as drain:
+            with Drain(new_ring.result(), descriptor, probes, host, config.max_files, epoch_ns(), tables) as drain:
                 drain.write(records.opening(run, plan, path))
                 drain.start()
                 with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
@@ -140,9 +145,8 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
         wanted.setdefault(tracepoints.OBJECT, tracepoints.helpers(run.sealed.probes))
         wanted[kernel_functions.OBJECT] = kernel_functions.PROGRAMS[plan.kernel_links]
     count = len(run.sealed.probes.probes)
-    return Programs(
-        wanted, dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE, "briefs", "rates"), count)
-    )
+    sizes = dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE, "briefs", "rates"), count)
+    return Programs(wanted, sizes, profiling.MODES[run.sealed.probes.mode])
 
 
 def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
