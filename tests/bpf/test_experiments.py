@@ -1,7 +1,8 @@
 """The questions that tracing exists for, asked of real programs: the first line of the answer names the right cause.
 
-Each has a control from which the cause is taken away and which must not be blamed on it. The numbers are checked
-against what the kernel itself counts for the process (/proc/PID/io).
+Each has a control from which the cause is taken away and which must not be blamed on it. The bytes are checked against
+what the kernel itself counts for the process (/proc/PID/io), the times against what bpftrace measures of the same
+calls.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from datacrumbs.configurator.sources import tracepoint
 from datacrumbs.configurator.spec import parse
 from datacrumbs.core import btf
 from tracing import Site, syscall_probes
+from watch import Watched, watched
 
 pytestmark = [pytest.mark.ebpf, pytest.mark.timeout(300)]
 
 PIECES, SIZE = 64, 65536
+CALLS = ("pread64", "pwrite64", "fsync")
+Run = Callable[[str], tuple[Path, dict[str, int], Watched]]
 EVENTS = (
     "filemap:mm_filemap_add_to_page_cache|block:block_rq_(issue|complete)|jbd2:jbd2_(start|end)_commit"
     "|ext4:ext4_(sync_file_(enter|exit)|da_write_(begin|end))"
@@ -43,8 +47,9 @@ def disk(site: Site) -> Path:
 
 
 @pytest.fixture(scope="module")
-def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Callable[..., tuple[Path, dict[str, int]]]:
-    """Runs experiment.c under tracing; returns the trace, and what the kernel counted for the process.
+def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Run:
+    """Runs experiment.c under tracing; returns the trace, what the kernel counted for the process, and what bpftrace
+    measured.
 
     It runs before all others, so that it waits for the device and not for a processor that others use.
     """
@@ -52,12 +57,12 @@ def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Callable[..
         pytest.skip("this kernel has no tracepoints of ext4")
     program = compiled("experiment")
     spec = parse(f"capture_probes: [{{name: k, probe: tracepoint, regex: '{EVENTS}'}}]".encode(), "h.yaml")
-    probes = [*syscall_probes(["pread64", "pwrite64", "fsync"])]
+    probes = [*syscall_probes(CALLS)]
     probes += [found.probe for found in tracepoint.find(spec.entries[0]).probes]
     signed = site.sign(probes, kernel=btf.fingerprint())
-    made: dict[str, tuple[Path, dict[str, int]]] = {}
+    made: dict[str, tuple[Path, dict[str, int], Watched]] = {}
 
-    def run(mode: str) -> tuple[Path, dict[str, int]]:
+    def run(mode: str) -> tuple[Path, dict[str, int], Watched]:
         if mode not in made:
             path = disk / "data"
             if not path.exists():
@@ -66,10 +71,10 @@ def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Callable[..
                 os.fsync(file.fileno())
             if mode == "warm":
                 path.read_bytes()
-            with site.run(signed, f"exp-{mode}-{os.getpid()}") as running:
+            with watched(CALLS, program.name) as seen, site.run(signed, f"exp-{mode}-{os.getpid()}") as running:
                 done = running.command(["chrt", "--fifo", "10", program, path, str(PIECES), str(SIZE), mode])
             counted = {key: int(value) for key, value in (line.split(": ") for line in done.stdout.splitlines())}
-            made[mode] = running.trace, counted
+            made[mode] = running.trace, counted, seen
         return made[mode]
 
     return run
@@ -80,6 +85,16 @@ def explained(trace: Path, function: str, file: str = "") -> Explanation:
         return explain(traces, function, file=file)
 
 
+def check_times(answer: Explanation, seen: Watched) -> None:
+    """All calls are there, and took as long as bpftrace says.
+
+    A call takes 10 µs at least, in which the difference of the two tools' programs is below 5 %.
+    """
+    function = answer.spread.function
+    assert answer.spread.calls == PIECES <= seen.number(function)
+    assert answer.spread.total_ns == pytest.approx(seen.time(function), rel=0.05)
+
+
 def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
     """Of the file; with `nameless` those too whose requests have no file, as those of direct I/O have not."""
     with open_traces([str(trace)]) as traces:
@@ -88,56 +103,64 @@ def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
         return int(traces.database.execute(query).fetchall()[0][0])
 
 
-def test_cold_reads_are_the_devices(traced: Callable[..., tuple[Path, dict[str, int]]]) -> None:
+def test_cold_reads_are_the_devices(traced: Run) -> None:
     """All reads miss the page cache, and the bytes at the device are those that the kernel counted for the process."""
-    trace, counted = traced("cold")
+    trace, counted, seen = traced("cold")
     answer = explained(trace, "pread64", "/experiments/data")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert "block_rq" in answer.sentences[0] and "block device" in answer.sentences[0]
     assert answer.page_cache.with_calls == PIECES and answer.device.with_calls >= PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["read_bytes"], rel=0.05)
     assert counted["read_bytes"] == pytest.approx(PIECES * SIZE, rel=0.05)
+    check_times(answer, seen)
 
 
-def test_warm_reads_are_not_the_devices(traced: Callable[..., tuple[Path, dict[str, int]]]) -> None:
+def test_warm_reads_are_not_the_devices(traced: Run) -> None:
     """The control."""
-    trace, counted = traced("warm")
+    trace, counted, seen = traced("warm")
     answer = explained(trace, "pread64", "/experiments/data")
     assert answer.cause.own and answer.cause.layer == "system calls", answer.sentences
     assert "device" not in answer.sentences[0] and answer.device.with_calls == answer.page_cache.with_calls == 0
     assert bytes_at_device(trace) == 0 and counted["read_bytes"] < PIECES * SIZE / 20
+    check_times(answer, seen)
 
 
-def test_the_device_is_the_difference_between_cold_and_warm(
-    traced: Callable[..., tuple[Path, dict[str, int]]],
-) -> None:
+def test_the_device_is_the_difference_between_cold_and_warm(traced: Run) -> None:
     profiles = []
     for mode in ("warm", "cold"):
         with open_traces([str(traced(mode)[0])]) as traces:
-            profiles.append(profile(traces, mode, "pread64"))
+            profiles.append(profile(traces, mode, "pread64", file="/experiments/data"))
     answer = compare(profiles[0], profiles[1], "pread64")
     assert answer.delta_ns > 0 and "block_rq (layer: block device" in answer.sentences[0]
+    times = [traced(mode)[2].time("pread64") for mode in ("warm", "cold")]
+    assert answer.delta_ns == pytest.approx((times[1] - times[0]) / PIECES, rel=0.05)
 
 
-def test_direct_writes_are_the_devices(traced: Callable[..., tuple[Path, dict[str, int]]]) -> None:
-    trace, counted = traced("direct")
+def test_direct_writes_are_the_devices(traced: Run) -> None:
+    trace, counted, seen = traced("direct")
     answer = explained(trace, "pwrite64")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert answer.device.with_calls == PIECES
     assert bytes_at_device(trace, nameless=True) == pytest.approx(counted["write_bytes"], rel=0.05)
+    check_times(answer, seen)
 
 
-def test_synced_writes_wait_below_fsync(traced: Callable[..., tuple[Path, dict[str, int]]]) -> None:
+def test_synced_writes_wait_below_fsync(traced: Run) -> None:
     """It is fsync that waits, for the device or the journal; the writes beside it do not."""
-    trace, counted = traced("synced")
+    trace, counted, seen = traced("synced")
     answer = explained(trace, "fsync")
     assert answer.cause.layer in ("block device", "file system") and not answer.cause.own, answer.sentences
     assert answer.device.with_calls == answer.spread.calls == PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["write_bytes"], rel=0.05)
-    assert explained(trace, "pwrite64").cause.layer != "block device"
+    check_times(answer, seen)
+    writes = explained(trace, "pwrite64")
+    assert writes.cause.layer != "block device"
+    check_times(writes, seen)
 
 
-def test_buffered_writes_are_not_the_devices(traced: Callable[..., tuple[Path, dict[str, int]]]) -> None:
+def test_buffered_writes_are_not_the_devices(traced: Run) -> None:
     """The control: the same writes, and nobody asks for them to be on the device."""
-    answer = explained(traced("buffered")[0], "pwrite64")
+    trace, _, seen = traced("buffered")
+    answer = explained(trace, "pwrite64")
+    check_times(answer, seen)
     assert answer.cause.layer != "block device" and answer.device.with_calls == 0, answer.sentences

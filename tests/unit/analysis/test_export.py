@@ -173,6 +173,43 @@ def test_sql_answers_and_mistakes_are_one_line(tmp_path: Path, capsys: pytest.Ca
     assert "\n" not in error.value.message
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY calls TO '{out}'",
+        "COPY (SELECT 1) TO '{out}' (FORMAT parquet)",
+        "SELECT 1; COPY calls TO '{out}'",
+        "EXPORT DATABASE '{out}'",
+        "ATTACH '{out}' AS other",
+        "PREPARE p AS COPY calls TO '{out}'",
+        "SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM '{secret}'",
+        "SELECT * FROM glob('{secret}*')",
+        "SELECT * FROM read_parquet('http://127.0.0.1:9/x')",
+        "IMPORT DATABASE '{secret}'",
+        "INSTALL httpfs",
+        "LOAD '{secret}'",
+        "SET enable_external_access = true",
+        "SET enable_external_access = true; COPY calls TO '{out}'",
+        "RESET lock_configuration",
+        "SET temp_directory = '{out}'",
+        "SET log_query_path = '{out}'",
+        "PRAGMA profiling_output = '{out}'",
+        "CREATE PERSISTENT SECRET s (TYPE s3)",
+    ],
+)
+def test_sql_does_nothing_but_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str) -> None:
+    """No statement reads a file or writes one, and none takes that back."""
+    trace, secret, out = tmp_path / "t.pfw.gz", tmp_path / "secret", tmp_path / "out"
+    synthetic(trace, 10)
+    secret.write_text("swordfish")
+    with pytest.raises(UsageError) as error:
+        command.run(["sql", str(trace), statement.format(out=out, secret=secret)])
+    assert "swordfish" not in capsys.readouterr().out + error.value.message
+    assert sorted(os.listdir(tmp_path)) == ["secret", "t.pfw.gz"]
+
+
 def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     synthetic(tmp_path / "t.pfw.gz", 100)
     with pytest.raises(OutputError):

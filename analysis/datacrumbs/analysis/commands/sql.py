@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Final
 
 from datacrumbs.analysis.commands.arguments import add_json, number
 from datacrumbs.core.errors import UsageError
+
+_CONFINE: Final = ("SET enable_external_access = false", "SET lock_configuration = true")
+"""From here on no statement opens a file, a connection or another database, or takes this back. A query may come from
+somebody else's page or script, and shall do no more than to answer
+(https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview). What does not fit into memory still goes to
+the temporary folder.
+"""
 
 
 class SqlCommand:
     """The rows of an SQL query on a trace, which DuckDB answers.
 
     The view `calls` has a row for each call: name, cat, layer, host, pid, tid, ts, dur (microseconds), ns, ret, offset,
-    count, path. docs/querying.md has the other tables, and examples.
+    count, path. docs/querying.md has the other tables, and examples. A query reaches nothing but these tables: no
+    file, no network.
     """
 
     name = "sql"
@@ -38,6 +47,8 @@ class SqlCommand:
         from datacrumbs.analysis.trace import open_traces
 
         with open_traces(args.traces) as traces:
+            for statement in _CONFINE:
+                traces.database.execute(statement)
             try:
                 result = traces.database.execute(args.query)
                 if result is None:  # nothing, or a comment alone
