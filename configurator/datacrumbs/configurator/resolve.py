@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -89,7 +89,8 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int) -> Resoluti
     Raises:
         DataError: nothing is selected, or too much.
     """
-    selection = _Selection()
+    selection = _Selection(notes=list(spec.notes))
+    told: list[str] = []
     for index, entry in enumerate(spec.entries):
         found = material[index]
         before = len(selection.taken), len(selection.excluded)
@@ -103,10 +104,11 @@ def resolve(spec: Spec, material: Material, *, arch: str, most: int) -> Resoluti
             _kernel(entry, found, selection)
         else:
             _functions(entry, found, selection)
+        told += [f"{entry.name}: {note}" for note in found.notes]
         selection.notes += [f"{entry.name}: {note}" for note in found.notes]
         if before == (len(selection.taken), len(selection.excluded)):
             selection.notes.append(f"entry {entry} selects nothing that an earlier one has not, or nothing at all")
-    _check_size(spec, len(selection.probes), len(selection.files), most)
+    _check_size(spec, len(selection.probes), len(selection.files), most, told)
     return Resolution(
         ProbeSet(
             arch=arch,
@@ -135,10 +137,11 @@ def _custom(entry: Entry, found: CustomProbes, selection: _Selection) -> None:
         selection.add(entry, replace(probe, target=replace(probe.target, program=index)), (index, probe.target.event))
 
 
-def _check_size(spec: Spec, functions: int, files: int, most: int) -> None:
+def _check_size(spec: Spec, functions: int, files: int, most: int, told: Sequence[str]) -> None:
     if not functions:
         patterns = ", ".join(f"{entry} {entry.pattern.text}" for entry in spec.entries[:5])
-        raise DataError(f"no function fits: {patterns}", "widen 'regex', or look with --list at what there is")
+        why = f" ({'; '.join(told[:5])})" if told else ""
+        raise DataError(f"no function fits: {patterns}{why}", "widen 'regex', or look with --list at what there is")
     if functions > most:
         raise DataError(f"{functions} functions are selected, {most} are allowed", "narrow 'regex', or add 'exclude'")
     if files > MAX_FILES:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
+from datacrumbs.configurator import upstream
 from datacrumbs.configurator.arguments import words
 from datacrumbs.configurator.pattern import Pattern
 from datacrumbs.core.customprobes import START_EVENT
@@ -35,17 +36,11 @@ TYPES: Final[MappingType[str, tuple[str, ...]]] = {
 """The kinds of entry and where each may take its names from; the first is meant where `type` is missing."""
 
 _TOP: Final = ("capture_probes", "mode", "min_duration", "interval", "rate_limit")
-_CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets")
+_CHOOSING: Final = ("name", "probe", "type", "category", "file", "regex", "exclude", "include_offsets", "disable")
 _CAPTURING: Final = ("arguments", "headers", "function_arguments")
 _MARKED: Final = ("binary_path", "provider")
-_LATER: Final = (
-    "enable_explorer",
-    "probes",
-    "process_header",
-    "start_event_id",
-    "event_type",
-)
-"""Keys of probes that are still to come: they load, so that files written for them can be kept as they are."""
+_CUSTOM: Final = ("probes", "start_event_id", "process_header", "event_type", "enable_explorer")
+"""Keys of custom probes; the last three are upstream's, and nothing here needs them."""
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|us|ms|s)\Z")
 _UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -67,6 +62,8 @@ class Entry:
     category: str
     file: str
     """Header, program or library, or a bare library name such as libc.so.6; may be empty."""
+    file_place: str
+    """Where `file` stands in the host YAML, as `place`."""
     pattern: Pattern
     exclude: tuple[Pattern, ...]
     include_offsets: bool
@@ -104,6 +101,8 @@ class Spec:
     min_duration_ns: int = 0
     interval_ns: int = _INTERVAL
     rate_limit: int = _RATE
+    notes: tuple[str, ...] = ()
+    """What a user should know about what was read, one sentence each."""
 
 
 def parse(data: bytes, name: str) -> Spec:
@@ -116,21 +115,40 @@ def parse(data: bytes, name: str) -> Spec:
     Raises:
         DataError: with file, line and column of the first mistake.
     """
-    top = parse_yaml(data, name).mapping(_TOP)
-    mode, shortest, interval, limit = (top.get(key) for key in ("mode", "min_duration", "interval", "rate_limit"))
-    entries = [
-        _entry(node.mapping((*_CHOOSING, *_CAPTURING, *_MARKED, *_LATER)))
-        for node in top.require("capture_probes").items(MAX_ENTRIES)
-    ]
-    if not entries:
-        raise top.require("capture_probes").wrong("the list is empty", "add an entry")
+    top = parse_yaml(data, name).mapping((*_TOP, *upstream.KEYS))
+    mode, shortest, limit = (top.get(key) for key in ("mode", "min_duration", "rate_limit"))
+    listed = top.require("capture_probes").items(MAX_ENTRIES)
+    members = [node.mapping((*_CHOOSING, *_CAPTURING, *_MARKED, *_CUSTOM)) for node in listed]
+    entries = [(_entry(each), _is_disabled(each)) for each in members]
+    wanted = tuple(entry for entry, disabled in entries if not disabled)
+    if not wanted:
+        what = "every entry is disabled" if entries else "the list is empty"
+        raise top.require("capture_probes").wrong(what, "add an entry")
+    interval, told = _interval(top)
     return Spec(
-        tuple(entries),
-        cast("Mode", mode.choice(MODES)) if mode else "trace",
+        wanted,
+        _mode(mode) if mode else "trace",
         _duration(shortest, 0, _LONGEST) if shortest else 0,
-        _duration(interval, SHORTEST_INTERVAL, LONGEST_INTERVAL) if interval else _INTERVAL,
+        interval,
         limit.integer(1, MAX_RATE) if limit else _RATE,
+        (*upstream.notes(top), *filter(None, [told])),
     )
+
+
+def _mode(node: Node) -> Mode:
+    return upstream.MODES.get(node.written()) or cast("Mode", node.choice(MODES))
+
+
+def _interval(top: Mapping) -> tuple[int, str]:
+    ours, theirs = top.get("interval"), top.get(upstream.INTERVAL)
+    if ours:
+        return _duration(ours, SHORTEST_INTERVAL, LONGEST_INTERVAL), ""
+    return upstream.interval(theirs) if theirs else (_INTERVAL, "")
+
+
+def _is_disabled(members: Mapping) -> bool:
+    node = members.get("disable")
+    return node.flag() if node else False
 
 
 def _entry(members: Mapping) -> Entry:
@@ -146,6 +164,7 @@ def _entry(members: Mapping) -> Entry:
         type=_type(kind, probe) if kind else TYPES[probe][0],
         category=category.text(MAX_NAME) if category else name,
         file=_file(members, probe, file),
+        file_place=(file or members.node).place,
         pattern=_pattern(regex) if regex else Pattern(".*"),
         exclude=_excludes(members),
         include_offsets=offsets.flag() if offsets else False,

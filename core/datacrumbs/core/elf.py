@@ -20,6 +20,8 @@ from elftools.elf.segments import NoteSegment
 MAX_FILE: Final = 4 << 30
 """Largest file that is hashed for want of a build id, in bytes."""
 MAX_SEGMENTS: Final = 1_024
+MAX_NAMES: Final = 256 << 20
+"""Largest string table, in bytes."""
 _MACHINES: Final = {
     "x86_64": "EM_X86_64",
     "aarch64": "EM_AARCH64",
@@ -127,9 +129,28 @@ def passes_exceptions(file: ELFFile) -> bool:
             needed = [str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")]
             if any(library.startswith(_RUNTIMES) for library in needed):
                 return True
-        if isinstance(section, StringTableSection) and any(name in section.data() for name in _PERSONALITIES):
-            return True
+        if isinstance(section, StringTableSection):
+            names = content(section, MAX_NAMES)
+            if any(name in names for name in _PERSONALITIES):
+                return True
     return False
+
+
+def content(section: Any, most: int) -> bytes:
+    """The bytes of a section, unpacked where they are packed.
+
+    Args:
+        section: pyelftools' view of it.
+        most: the limit in bytes, before and after unpacking: a small file may claim, or unpack to, more than there is
+            memory.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    size = max(int(section["sh_size"]), int(section.data_size))
+    if size > most:
+        raise ValueError(f"section {str(section.name)[:64]} has {size} bytes")
+    return bytes(section.data())
 
 
 def malformed(name: str | Path, error: Exception) -> DataError:

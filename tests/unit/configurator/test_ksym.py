@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from datacrumbs.configurator import kernelunsafe
-from datacrumbs.configurator.gather import SOURCES
+from datacrumbs.configurator.gather import SOURCES, gather
 from datacrumbs.configurator.material import KernelProbes
+from datacrumbs.configurator.resolve import resolve
 from datacrumbs.configurator.sources import ksym
 from datacrumbs.configurator.spec import parse
-from datacrumbs.core.errors import DataError
+from datacrumbs.core.errors import DataError, NoInputError
 from datacrumbs.core.kernelprobes import Field, Holder, KernelFunction
 from datacrumbs.core.probes import Probe, ProbeSet
 
@@ -82,7 +83,23 @@ def test_without_its_header_an_entry_means_what_its_pattern_fits() -> None:
     assert names(f"{missing}, regex: vfs_read") == {"vfs_read"}
     assert "names come from the kernel" in select(f"{missing}, regex: vfs_read").notes[0]
     assert select(missing).probes == ()
-    assert "no pattern says" in select(missing).notes[0]
+    assert select(missing).notes == (
+        "h.yaml:1:63: /nonexistent/pagemap.h is not on this machine, and no pattern says which functions are meant",
+    )
+
+
+def test_a_file_that_means_nothing_but_a_missing_header_says_so() -> None:
+    """Where nothing is left to probe, the header is named with its line and column."""
+    text = b"capture_probes:\n  - name: cache\n    probe: kprobe\n    type: header\n    file: /nonexistent/pagemap.h\n"
+    spec = parse(text, "h.yaml")
+    with pytest.raises(DataError, match=r"no function fits: .*h\.yaml:5:11: /nonexistent/pagemap\.h is not"):
+        resolve(spec, gather(spec), arch="x86_64", most=10)
+
+
+def test_a_header_that_cannot_be_looked_for_is_an_error() -> None:
+    """A name that the kernel refuses is no missing file."""
+    with pytest.raises(NoInputError, match="File name too long"):
+        select(f"type: header, file: /{'x' * 300}.h")
 
 
 def test_a_module_that_is_not_there_is_an_error() -> None:

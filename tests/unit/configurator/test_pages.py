@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from datacrumbs.configurator import command, spec
+from datacrumbs.configurator import command, spec, upstream
 from datacrumbs.configurator.signer import command as signer_command
 from datacrumbs.configurator.signer import policy
 from datacrumbs.core.errors import ConfigError
@@ -36,7 +36,16 @@ def test_the_policy_that_is_shown_loads() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [*spec._TOP, *spec._CHOOSING, *spec._CAPTURING, *spec._LATER, *spec.TYPES, *sum(spec.TYPES.values(), ())]
+    "key",
+    [
+        *spec._TOP,
+        *spec._CHOOSING,
+        *spec._CAPTURING,
+        *spec._CUSTOM,
+        *upstream.KEYS,
+        *spec.TYPES,
+        *sum(spec.TYPES.values(), ()),
+    ],
 )
 def test_every_key_of_a_host_yaml_is_described(key: str) -> None:
     assert f"`{key}`" in HOST

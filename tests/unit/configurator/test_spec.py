@@ -40,6 +40,63 @@ def test_every_form_of_upstream_loads_unchanged() -> None:
     assert entries[0].place == "h.yaml:3:5"
 
 
+WHOLE = rb"""
+name: lead
+user: alice
+install_dir: /home/alice/datacrumbs/install
+data_dir: /home/alice/datacrumbs/data
+mode: tracer
+trace_file_path: /scratch/alice/logs/trace.pfw
+trace_log_dir: /scratch/alice/logs
+inclusion_path: /scratch
+capture_probes:
+  - name: libc
+    probe: uprobe
+    type: binary
+    file: /usr/lib64/libc.so.6
+    regex: ^(?!.*dl)(?!.*_IO_)(?!.*pthread)(?!.*cold)(?!__).*
+  - name: module
+    probe: kprobe
+    type: binary
+    file: /usr/lib/modules/6.1.0/kernel/fs/orangefs/orangefs.ko
+    regex: ^(?!.*\.cold$).*$
+    disable: true
+  - name: sys
+    probe: syscalls
+    type: header
+    file: /usr/src/kernels/6/include/linux/syscalls.h
+    regex: ^sys_(openat|openat2|read|write)$
+    disable: false
+profiling_interval: 0.0001
+"""
+
+
+def test_a_whole_file_of_upstream_loads_and_says_what_means_nothing() -> None:
+    """Keys at the top are taken over, or told with their places; disabled entries are left out."""
+    spec = parse(WHOLE, "h.yaml")
+    assert [entry.name for entry in spec.entries] == ["libc", "sys"]
+    assert (spec.mode, spec.interval_ns) == ("trace", 10_000_000)
+    places = [note.split(": ")[0] for note in spec.notes]
+    assert places == [f"h.yaml:{line}:{column}" for line, column in
+                      [(2, 7), (3, 7), (4, 14), (5, 11), (7, 18), (8, 16), (9, 17), (28, 21)]]  # fmt: skip
+    assert all("means nothing here: " in note for note in spec.notes[:-1])
+    assert "'profiling_interval' of 0.0001 s is taken as 10 ms" in spec.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "interval"),
+    [
+        ("mode: profiler\nprofiling_interval: 0.25", "profile", 250_000_000),
+        ("mode: profile\nprofiling_interval: 5", "profile", 5_000_000_000),
+        ("mode: tracer\nprofiling_interval: 7200", "trace", 60_000_000_000),
+        ("mode: trace\ninterval: 50ms\nprofiling_interval: 5", "trace", 50_000_000),
+    ],
+)
+def test_modes_and_intervals_of_upstream(lines: str, mode: str, interval: int) -> None:
+    spec = parse(f"capture_probes: [{{name: a, probe: syscalls}}]\n{lines}".encode(), "h.yaml")
+    assert (spec.mode, spec.interval_ns) == (mode, interval)
+
+
 def test_category_is_the_name_of_the_entry_unless_it_is_given() -> None:
     assert one("{name: io, probe: syscalls}").entries[0].category == "io"
     assert one("{name: io, probe: syscalls, category: POSIX}").entries[0].category == "POSIX"
@@ -94,6 +151,9 @@ def test_each_mistake_in_an_entry_has_its_place(text: str, message: str) -> None
         ("capture_probes: {}", "h.yaml:1:17: a list is wanted here, this is a mapping"),
         ("captureprobes: []", "h.yaml:1:1: unknown key 'captureprobes'"),
         ("mode: trace", "h.yaml:1:1: 'capture_probes' is missing"),
+        ("capture_probes: [{name: a, probe: syscalls, disable: 1}]", "h.yaml:1:54: true or false is wanted"),
+        ("capture_probes: [{name: a, probe: syscalls, disable: yes}]", "h.yaml:1:17: every entry is disabled"),
+        ("profiling_interval: soon\ncapture_probes: [{name: a, probe: syscalls}]", "h.yaml:1:21: a number of seconds"),
         ("mode: fast\ncapture_probes: [{name: a, probe: syscalls}]", "h.yaml:1:7: 'fast' is not one of trace"),
         ("min_duration: 5\ncapture_probes: [{name: a, probe: syscalls}]", "h.yaml:1:15: a time up to one hour"),
         ("min_duration: 2h\ncapture_probes: [{name: a, probe: syscalls}]", "h.yaml:1:15: a time up to one hour"),

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from datacrumbs.core import elf
 from datacrumbs.core.errors import DataCrumbsError
 from datacrumbs.core.files import open_regular
 from elftools.elf.elffile import ELFFile
 
 FOLDERS: Final = (Path("/usr/lib/debug"), Path("/usr/local/lib/debug"))
 _MAX_LINK: Final = 4_096
+_LONGEST_NAME: Final = 255
+"""NAME_MAX, in bytes."""
 
 
 def candidates(path: str, build_id: str) -> Iterator[Path]:
@@ -48,11 +51,11 @@ def _debug_link(path: str) -> str:
     try:
         with open_regular(path) as fd, open(fd, "rb", closefd=False) as stream:
             section = ELFFile(stream).get_section_by_name(".gnu_debuglink")
-            if section is None or section["sh_size"] > _MAX_LINK:
+            if section is None:
                 return ""
-            name = bytes(section.data()).partition(b"\0")[0].decode("utf-8", "replace")
+            name = elf.content(section, _MAX_LINK).partition(b"\0")[0].decode("utf-8", "replace")
     except DataCrumbsError:
         return ""
     except Exception:
         return ""  # a damaged file: whoever reads its symbols will say so
-    return name if name and "/" not in name else ""
+    return name if name and "/" not in name and len(os.fsencode(name)) <= _LONGEST_NAME else ""

@@ -7,6 +7,7 @@ parameters name them.
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -22,12 +23,15 @@ from datacrumbs.configurator.arguments.signature import (
     integer,
 )
 from datacrumbs.core import elf
-from datacrumbs.core.errors import DataCrumbsError
+from datacrumbs.core.errors import DataCrumbsError, DataError
 from datacrumbs.core.files import open_regular
+from elftools.common.exceptions import ELFCompressionError
 from elftools.elf.elffile import ELFFile
 
-MAX_SECTION: Final = 1 << 30
-"""Largest section of debugging information that is read, in bytes."""
+MAX_SECTIONS: Final = 2 << 30
+"""Most debugging information of one file that is read, in bytes, unpacked."""
+_CHUNK: Final = 1 << 20
+_ASSEMBLER: Final = 0x8001  # DW_LANG_Mips_Assembler, which GNU as gives all assembly
 _DEPTH: Final = 32
 _WRAPPERS: Final = frozenset(
     ["DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type", "DW_TAG_atomic_type"]
@@ -54,49 +58,89 @@ def read(path: str, build_id: str, wanted: Collection[int], *, seconds: float) -
         if not candidate.is_file():
             continue
         try:
-            found, in_time = _read_file(candidate, build_id, frozenset(wanted), time.monotonic() + seconds)
+            found = _read_file(candidate, build_id, frozenset(wanted), seconds)
         except DataCrumbsError as error:
             problem = error.message
+            continue
+        except ELFCompressionError:
+            problem = f"the debugging information of {candidate} is packed as only objcopy can unpack it"
             continue
         except Exception as error:  # whatever damaged debugging information makes of a reader
             problem = f"the debugging information of {candidate} is damaged ({type(error).__name__})"
             continue
         if found is not None:
-            late = "" if in_time else f"reading {candidate} took over {seconds:.0f} s: some functions lack arguments"
-            return found, late
+            return found
     return {}, problem or f"{path} has no debugging information, neither in it nor beside it"
 
 
 def _read_file(
-    path: Any, build_id: str, wanted: frozenset[int], deadline: float
-) -> tuple[Mapping[int, Signature] | None, bool]:
+    path: Any, build_id: str, wanted: frozenset[int], seconds: float
+) -> tuple[Mapping[int, Signature], str] | None:
     with open_regular(path) as fd:
         if ":" not in build_id and elf.read_open(fd, path).build_id != build_id:
-            return None, True
+            return None
         with open(fd, "rb", closefd=False) as stream:
             stream.seek(0)
             file = elf.parse(stream, path)
             section = file.get_section_by_name(".debug_info") or file.get_section_by_name(".zdebug_info")
-            if section is None or section["sh_type"] == "SHT_NOBITS" or section["sh_size"] > MAX_SECTION:
-                return None, True
-            return _collect(file, wanted, deadline)
+            if section is None or section["sh_type"] == "SHT_NOBITS":
+                return None
+            _check_sizes(file, path)
+            return _collect(file, wanted, path, seconds)
 
 
-def _collect(file: ELFFile, wanted: frozenset[int], deadline: float) -> tuple[Mapping[int, Signature], bool]:
+def _check_sizes(file: ELFFile, path: Any) -> None:
+    """Refuses sections that are, or unpack to, more than fits: pyelftools would make room for whatever they claim."""
+    left = MAX_SECTIONS
+    for section in file.iter_sections():
+        if section.name.startswith(".zdebug_"):
+            left -= _unpacked(section)
+        elif section.name.startswith((".debug_", ".eh_frame", ".gnu_debugaltlink")):
+            left -= max(section["sh_size"], section.data_size)
+        if left < 0:
+            raise DataError(
+                f"the debugging information of {path} has over {MAX_SECTIONS} bytes", "name headers instead"
+            )
+
+
+def _unpacked(section: Any) -> int:
+    """How much a section in the old packed form has: only unpacking tells, as far as MAX_SECTIONS."""
+    data, unpack, size = elf.content(section, MAX_SECTIONS)[12:], zlib.decompressobj(), 0
+    while data and size <= MAX_SECTIONS:
+        size += len(unpack.decompress(data, _CHUNK))
+        data = unpack.unconsumed_tail
+    return size
+
+
+def _collect(file: ELFFile, wanted: frozenset[int], path: Any, seconds: float) -> tuple[Mapping[int, Signature], str]:
     info = file.get_dwarf_info(relocate_dwarf_sections=False, follow_links=True)
+    deadline = time.monotonic() + seconds
     found: dict[int, Signature] = {}
-    for unit in _units(info, wanted):
-        for die in unit.get_top_DIE().iter_children():
-            if time.monotonic() > deadline:
-                return found, False
-            if die.tag != "DW_TAG_subprogram":
-                continue
-            address = next((address for address in _addresses(die) if address in wanted), None)
-            if address is not None and address not in found:
-                found[address] = _signature(die)
+    unreadable: set[int] = set()
+    for die in _entries(info, wanted):
+        if time.monotonic() > deadline:
+            return found, f"reading {path} took over {seconds:.0f} s: some functions lack arguments"
+        address = next((address for address in _addresses(die) if address in wanted), None)
+        if address is None or address in found:
+            continue
+        try:
+            found[address] = _signature(die)
+        except Exception:  # its types are damaged, or in a file that several share (dwz)
+            unreadable.add(address)
         if len(found) == len(wanted):
             break
-    return found, True
+    lost = len(unreadable - set(found))
+    return found, f"{path} does not say what the types of {lost} function{'s' * (lost > 1)} are" if lost else ""
+
+
+def _entries(info: Any, wanted: frozenset[int]) -> Iterator[Any]:
+    """What is at the top of units that may hold wanted addresses: functions, and the rest."""
+    for unit in _units(info, wanted):
+        top = unit.get_top_DIE()
+        language = top.attributes.get("DW_AT_language")
+        if language is not None and language.value == _ASSEMBLER:
+            continue  # its functions are listed, and nothing is known of their parameters
+        yield from top.iter_children()
 
 
 def _units(info: Any, wanted: frozenset[int]) -> Iterator[Any]:
@@ -111,7 +155,9 @@ def _units(info: Any, wanted: frozenset[int]) -> Iterator[Any]:
 
 
 def _addresses(die: Any) -> Iterator[int]:
-    """Where a function's code begins; one whose rare half lies elsewhere has several beginnings."""
+    """Where a function's code begins; one whose rare half lies elsewhere has several beginnings. Others have none."""
+    if die.tag != "DW_TAG_subprogram":
+        return
     low, ranges = die.attributes.get("DW_AT_low_pc"), die.attributes.get("DW_AT_ranges")
     if low is not None:
         indirect = low.form.startswith(("DW_FORM_addrx", "DW_FORM_GNU_addr_index"))

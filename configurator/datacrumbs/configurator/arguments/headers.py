@@ -29,6 +29,8 @@ MAX_FILES: Final = 400
 MAX_BYTES: Final = 8 << 20
 _INCLUDE: Final = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.MULTILINE)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*|\*")
+_ASIDE: Final = re.compile(rb"/\*.*?\*/|//[^\n]*|^[ \t]*#(?:[^\n\\]|\\.)*", re.DOTALL | re.MULTILINE)
+"""Comments and directives of the preprocessor."""
 _QUALIFIERS: Final = frozenset(
     [
         "const",
@@ -56,8 +58,27 @@ _USUAL: Final[dict[str, Type | None]] = {
     **dict.fromkeys(("char", "int8_t"), integer(1, signed=True)),
     **dict.fromkeys(("short", "int16_t"), integer(2, signed=True)),
     "uint16_t": integer(2, signed=False),
-    **dict.fromkeys(("int", "int32_t", "pid_t", "wchar_t", "herr_t", "htri_t"), integer(4, signed=True)),
-    **dict.fromkeys(("uint32_t", "mode_t", "uid_t", "gid_t", "socklen_t", "wint_t"), integer(4, signed=False)),
+    **dict.fromkeys(
+        ("int", "int32_t", "pid_t", "__pid_t", "clockid_t", "wchar_t", "herr_t", "htri_t"), integer(4, signed=True)
+    ),
+    **dict.fromkeys(
+        [
+            "uint32_t",
+            "mode_t",
+            "__mode_t",
+            "uid_t",
+            "__uid_t",
+            "gid_t",
+            "__gid_t",
+            "id_t",
+            "socklen_t",
+            "__socklen_t",
+            "useconds_t",
+            "__useconds_t",
+            "wint_t",
+        ],
+        integer(4, signed=False),
+    ),
     **dict.fromkeys(
         [
             "long",
@@ -68,6 +89,7 @@ _USUAL: Final[dict[str, Type | None]] = {
             "loff_t",
             "time_t",
             "intptr_t",
+            "__intptr_t",
             "ptrdiff_t",
             "intmax_t",
             "hid_t",
@@ -233,7 +255,9 @@ def _returns(node: Any, text: bytes, types: Mapping[str, Type | None]) -> Type |
     if top is not node:
         return POINTER
     start = node.parent.start_byte if node.parent is not None else node.start_byte
-    before = _WORD.findall(text[start : node.start_byte].decode("utf-8", "replace"))
+    # After what the parser does not understand, a declaration may hold comments, directives and the one before it.
+    between = _ASIDE.sub(b" ", text[start : node.start_byte])
+    before = _WORD.findall(re.split(rb"[;{}]", between)[-1].decode("utf-8", "replace"))
     return POINTER if "*" in before else _type(" ".join(before), types)
 
 

@@ -30,6 +30,8 @@ _SYMBOL: Final = {True: struct.Struct("<IBBHQQ"), False: struct.Struct(">IBBHQQ"
 """Elf64_Sym by little-endianness: name, info, other, section, value, size (elf(5))."""
 _FUNCTION, _INDIRECT = 2, 10
 """STT_FUNC and STT_GNU_IFUNC, the low half of `info`."""
+_LONGEST: Final = 8 * MAX_NAME
+"""Longest name with its version, in bytes."""
 _LOCAL: Final = 0
 _UNDEFINED: Final = 0
 
@@ -131,8 +133,8 @@ def _functions(symbols: bytes, strings: bytes, rank: int, *, little: bool) -> It
         kind = info & 0xF
         if kind not in (_FUNCTION, _INDIRECT) or section == _UNDEFINED or name >= len(strings):
             continue
-        end = strings.find(b"\0", name)
-        text = strings[name : end if end >= 0 else None].partition(b"@")[0].decode("utf-8", "replace")
+        end = strings.find(b"\0", name, name + _LONGEST)
+        text = strings[name : max(end, name)].partition(b"@")[0].decode("utf-8", "replace")
         if 0 < len(text) <= 4 * MAX_NAME:
             yield _Symbol(text, address, kind == _INDIRECT, rank if info >> 4 != _LOCAL else 1)
 

@@ -11,6 +11,7 @@ from datacrumbs.configurator import kernelunsafe
 from datacrumbs.configurator.arguments import headers
 from datacrumbs.configurator.kernelargs import describe
 from datacrumbs.configurator.material import KernelProbe, KernelProbes
+from datacrumbs.configurator.sources.header import lack
 from datacrumbs.configurator.spec import Entry
 from datacrumbs.core import btf
 from datacrumbs.core.errors import DataError
@@ -54,8 +55,8 @@ def find_declared(entry: Entry) -> KernelProbes:
     Raises:
         NoInputError: the header is there but cannot be read.
     """
-    if not entry.file or not Path(entry.file).exists():
-        missing = f"{entry.file or 'a header'} is not on this machine"
+    missing = lack(entry)
+    if missing:
         if entry.pattern.text == ".*":
             return KernelProbes((), btf.fingerprint(), (f"{missing}, and no pattern says which functions are meant",))
         found = find(entry)

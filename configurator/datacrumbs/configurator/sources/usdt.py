@@ -81,9 +81,7 @@ def _points(view: Any, image: elf.Image) -> Iterator[Point]:
     for section in view.iter_sections():
         if section["sh_type"] != "SHT_NOTE" or section.name != ".note.stapsdt":
             continue
-        if section["sh_size"] > MAX_NOTES:
-            raise ValueError(f"notes of {section['sh_size']} bytes")
-        for address, linked, semaphore, texts in _notes(section.data()):
+        for address, linked, semaphore, texts in _notes(elf.content(section, MAX_NOTES)):
             moved = int(base["sh_addr"]) - linked if base is not None and linked else 0
             offset = image.offset_of(address + moved)
             place = _file_offset(view, semaphore + moved) if semaphore else 0
