@@ -61,12 +61,14 @@ int BPF_PROG(dc_sys_enter, struct pt_regs *regs, long call) {
   __u64 stack = stack_at(regs);
   struct dc_place *place = place_of(stack);
   bool marker = call == DC_NR_PRCTL && first_arg(regs) == DC_MARKER;
-  if (!marker && !may_be_followed(place, stack))
+  if (!marker && (!fixed.calls || !may_be_followed(place, stack)))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (marker && !is_foreign_call(task))
     return heed_marker(task, regs);
-  struct dc_task *tag = place->owner == stack ? &place->tag : tag_of(task);
+  if (!fixed.calls)
+    return 0;
+  struct dc_task *tag = tag_at(regs);
   if (!tag)
     return 0;
   tag->start = 0;
@@ -190,7 +192,7 @@ int BPF_PROG(dc_sys_exit, struct pt_regs *regs, long result) {
   struct dc_place *place = place_of(stack);
   if (!may_be_followed(place, stack))
     return 0;
-  struct dc_task *tag = place->owner == stack ? &place->tag : tag_of(bpf_get_current_task_btf());
+  struct dc_task *tag = tag_at(regs);
   if (!tag || !tag->start)
     return 0;
   finish_call(tag, regs, result, 0, bpf_ktime_get_ns());

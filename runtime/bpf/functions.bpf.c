@@ -12,6 +12,7 @@
  * A link's cookie holds the run slot (upper half) and the probe id.
  */
 #include "profile.h"
+#include "stacks.h"
 #include "values.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -28,13 +29,12 @@ struct {
 } functions SEC(".maps");
 
 /** The thread's tag if this probe's run follows it. */
-static __always_inline struct dc_task *tag_for(__u64 cookie, struct dc_run **run) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct dc_task *tag = tag_of(task);
+static __always_inline struct dc_task *tag_for(struct pt_regs *regs, __u64 cookie, struct dc_run **run) {
+  struct dc_task *tag = tag_at(regs);
   if (!tag || tag->run != cookie >> 32)
     return NULL;
   *run = run_of(tag);
-  return *run && belongs(task, *run) ? tag : NULL;
+  return *run && belongs(bpf_get_current_task_btf(), *run) ? tag : NULL;
 }
 
 static __always_inline struct dc_function_count *count_of(__u32 fn) { return bpf_map_lookup_elem(&functions, &fn); }
@@ -47,12 +47,11 @@ static __always_inline void count_entry(__u32 fn) {
 
 /** A call has returned. `frame` is what was kept of it; NULL where that is nothing. */
 static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, const struct dc_run *run, __u32 fn,
-                                   struct frame *frame, __u64 start, __u64 now) {
+                                   struct dc_function_spec *spec, struct frame *frame, __u64 start, __u64 now) {
   struct dc_function_count *count = count_of(fn);
-  struct dc_function_spec *spec = function_spec_of(fn);
   if (count)
     __sync_fetch_and_add(&count->returned, 1);
-  if (!spec || (!(spec->flags & DC_FN_INSTANT) && is_brief(run, fn, now - start)))
+  if (!(spec->flags & DC_FN_INSTANT) && is_brief(run, fn, now - start))
     return;
   bool bare = spec->flags & DC_FN_FRAME && !frame;
   struct dc_call call = {
@@ -73,21 +72,22 @@ static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, co
 
 SEC("uprobe/session")
 int dc_function_session(struct pt_regs *regs) {
-  __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
+  bool returns = bpf_session_is_return();
+  __u64 now = returns ? bpf_ktime_get_ns() : 0, cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(cookie, &run);
+  struct dc_task *tag = tag_for(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   if (!spec)
     return 1; /* at entry: do not hook the return */
   struct frames *frames = NULL;
   struct frame *frame = NULL;
   __u64 *start = bpf_session_cookie();
-  if (bpf_session_is_return()) {
+  if (returns) {
     if (spec->flags & DC_FN_FRAME)
       frames = frames_get();
     if (frames)
       frame = frame_pop(frames, cookie, 0, *start);
-    finish(regs, tag, run, cookie, frame, *start, now);
+    finish(regs, tag, run, cookie, spec, frame, *start, now);
     return 0;
   }
   count_entry(cookie);
@@ -107,7 +107,7 @@ SEC("uprobe/enter")
 int dc_function_enter(struct pt_regs *regs) {
   __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(cookie, &run);
+  struct dc_task *tag = tag_for(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   struct frames *frames = spec ? frames_make() : NULL;
   if (!frames)
@@ -126,11 +126,12 @@ int dc_function_enter(struct pt_regs *regs) {
 static __always_inline int leave(struct pt_regs *regs, __u64 sp, __u64 now) {
   __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(cookie, &run);
-  struct frames *frames = tag ? frames_get() : NULL;
+  struct dc_task *tag = tag_for(regs, cookie, &run);
+  struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
+  struct frames *frames = spec ? frames_get() : NULL;
   struct frame *frame = frames ? frame_pop(frames, cookie, sp, 0) : NULL;
   if (frame)
-    finish(regs, tag, run, cookie, frame, frame->start, now);
+    finish(regs, tag, run, cookie, spec, frame, frame->start, now);
   return 0;
 }
 
@@ -151,7 +152,7 @@ SEC("uprobe/mark")
 int dc_mark(struct pt_regs *regs) {
   __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(cookie, &run);
+  struct dc_task *tag = tag_for(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   struct frames *frames = spec ? frames_make() : NULL;
   if (!frames)
@@ -166,7 +167,7 @@ int dc_mark(struct pt_regs *regs) {
     return 0;
   frames->depth--;
   frame->start = now;
-  finish(regs, tag, run, cookie, frame, now, now);
+  finish(regs, tag, run, cookie, spec, frame, now, now);
   return 0;
 }
 

@@ -202,7 +202,7 @@ enum dc_mode {
 struct dc_fixed {
   __u64 cookie; /**< run slot and probe id, where links cannot carry a cookie; 0: they do */
   __u32 mode;   /**< enum dc_mode */
-  __u32 unused;
+  __u32 calls;  /**< whether system calls are traced; if not, only markers are looked for */
 };
 
 /** Values of dc_spec's argument indices. */

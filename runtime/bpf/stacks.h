@@ -2,10 +2,10 @@
 /**
  * The tags of followed threads by their kernel stacks, for the two programs that every system call on the node passes.
  *
- * A thread's registers lie at the same address in each of its calls, the top of its kernel stack, and that address is
- * an argument of both programs. So a table by stack address tells without a single call of a helper that nobody follows
- * a thread, and finds the tag of one that is followed. Where two followed threads have the same place in the table, the
- * second is looked up by its task, as the other programs do.
+ * A thread's registers lie at the same address whenever it enters the kernel, the top of its kernel stack, and that
+ * address is an argument of both programs, and of those at user functions. So a table by stack address tells without a
+ * single call of a helper that nobody follows a thread, and finds the tag of one that is followed. Where two followed
+ * threads have the same place in the table, the second is looked up by its task, as the other programs do.
  */
 #ifndef DATACRUMBS_STACKS_H
 #define DATACRUMBS_STACKS_H
@@ -41,11 +41,20 @@ static __always_inline bool may_be_followed(const struct dc_place *place, __u64 
   return place->owner == stack || place->others || stacks_differ;
 }
 
+/** The tag of the current thread, whose user registers these are; NULL where nobody follows it. */
+static __always_inline struct dc_task *tag_at(const struct pt_regs *regs) {
+  __u64 stack = stack_at(regs);
+  struct dc_place *place = place_of(stack);
+  return place->owner == stack ? &place->tag : tag_of(bpf_get_current_task_btf());
+}
+
 /** Gives a thread's tag its place; the thread is the current one, or one that is not yet followed. */
 static __always_inline void place_tag(struct task_struct *task, struct dc_task *tag) {
   __u64 stack = stack_of(task);
   struct dc_place *place = place_of(stack);
   if (place->owner == stack || !__sync_val_compare_and_swap(&place->owner, 0, DC_CLAIMED)) {
+    if (__sync_lock_test_and_set(&tag->crowded, 0))
+      __sync_fetch_and_add(&place->others, -1);
     place->tag = *tag;
     __sync_lock_test_and_set(&place->owner, stack);
   } else if (!__sync_lock_test_and_set(&tag->crowded, 1)) {

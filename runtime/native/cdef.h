@@ -66,8 +66,7 @@ struct dc_run {
 };
 struct dc_fixed {
   uint64_t cookie;
-  uint32_t mode;
-  ...;
+  uint32_t mode, calls;
 };
 struct dc_spec {
   uint16_t fn;

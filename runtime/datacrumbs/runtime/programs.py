@@ -20,6 +20,7 @@ from datacrumbs.runtime._native import ffi, lib
 
 FOLDER: Final = Path(__file__).parent / "bpf"
 _NOTHING: Final = Capture()
+_NONE_FIXED: Final[Mapping[str, int]] = {}
 SLOT: Final = 0
 """The run slot that a runtime with programs of its own uses."""
 
@@ -32,15 +33,17 @@ class Programs:
     Args:
         wanted: for each object file (without ".bpf.o") the programs to load and their attach types (0: the default).
         sizes: entries of maps that are sized for this run.
-        mode: of `enum dc_mode`; what this one cannot use is left out of the programs.
+        fixed: members of `struct dc_fixed`: what a run with these cannot use is left out of the programs.
 
     Raises:
         KernelError: the kernel does not take them; the message ends with libbpf's own words.
     """
 
-    def __init__(self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int], mode: int = 0) -> None:
+    def __init__(
+        self, wanted: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int], fixed: Mapping[str, int] = _NONE_FIXED
+    ) -> None:
         self._sizes = sizes
-        self._mode = mode
+        self._fixed = fixed
         self._objects: list[Any] = []
         self._maps: dict[str, int] = {}
         self._programs: dict[str, Any] = {}
@@ -91,9 +94,9 @@ class Programs:
         if obj == ffi.NULL:
             raise InternalError(f"{path} is missing or damaged: {last_warning()}", "install DataCrumbs again")
         for bpf_map in _each(lib.bpf_object__next_map, obj):
-            map_name = ffi.string(lib.bpf_map__name(bpf_map)).decode()
+            map_name = _map_name(bpf_map)
             if map_name.endswith(".rodata"):
-                _fix(bpf_map, cookie, self._mode)
+                _fix(bpf_map, {**self._fixed, "cookie": cookie})
             elif map_name in self._maps:
                 lib.bpf_map__reuse_fd(bpf_map, self._maps[map_name])
             elif map_name in self._sizes:
@@ -111,15 +114,19 @@ class Programs:
             why = os.strerror(-error)
             raise KernelError(f"the kernel does not take the BPF programs: {why}: {last_warning()}", _NO_BPF)
         self._objects.append(obj)
-        self._maps |= {
-            ffi.string(lib.bpf_map__name(m)).decode(): lib.bpf_map__fd(m) for m in _each(lib.bpf_object__next_map, obj)
-        }
+        self._maps |= {_map_name(m): lib.bpf_map__fd(m) for m in _each(lib.bpf_object__next_map, obj)}
         return {name: program for name, program in programs.items() if name in wanted}
 
 
-def _fix(constants: Any, cookie: int, mode: int) -> None:
+def _map_name(bpf_map: Any) -> str:
+    """A map's name; the variables of all objects are one map, since no object has others than those of stacks.h."""
+    name: str = ffi.string(lib.bpf_map__name(bpf_map)).decode()
+    return ".bss" if name.endswith(".bss") else name
+
+
+def _fix(constants: Any, values: Mapping[str, int]) -> None:
     """`fixed` is the only constant of the objects."""
-    fixed = ffi.new("struct dc_fixed *", {"cookie": cookie, "mode": mode})
+    fixed = ffi.new("struct dc_fixed *", values)
     error = lib.bpf_map__set_initial_value(constants, fixed, ffi.sizeof("struct dc_fixed"))
     if error:
         raise InternalError(f"a program's constants are not as expected: {os.strerror(-error)}", "report it")

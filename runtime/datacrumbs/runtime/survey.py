@@ -29,7 +29,7 @@ def survey() -> dict[str, str]:
     Raises:
         KernelError: not even system calls can be traced.
     """
-    with Programs({syscalls.OBJECT: syscalls.PROGRAMS}, {}):
+    with Programs({syscalls.OBJECT: syscalls.wanted(calls=True)}, {}):
         states = {"system calls": "yes"}
     links = find_features(None).function_links
     states["user functions"] = _WORDS.get(links or "", "no")

@@ -75,7 +75,7 @@ def trace_run(
             profiling.tables(programs, probes, config.profile_keys) as tables,
             contextlib.ExitStack() as attachments,
         ):
-            attachments.enter_context(syscalls.attached(programs))
+            attachments.enter_context(syscalls.attached(programs, calls=bool(plan.syscalls)))
             refused = attachments.enter_context(functions.attached(programs, plan, probes))
             attachments.enter_context(marks.attached(programs, plan))
             refused += attachments.enter_context(tracepoints.attached(programs, plan, probes))
@@ -134,7 +134,8 @@ def _signals_held() -> Iterator[None]:
 
 
 def _loaded(run: Run, plan: AttachPlan) -> Programs:
-    wanted: dict[str, Mapping[str, int]] = {syscalls.OBJECT: syscalls.PROGRAMS}
+    calls = bool(plan.syscalls)
+    wanted: dict[str, Mapping[str, int]] = {syscalls.OBJECT: syscalls.wanted(calls=calls)}
     if plan.links:
         wanted[functions.OBJECT] = FUNCTION_PROGRAMS[plan.links]
     if plan.mark_links:
@@ -146,7 +147,7 @@ def _loaded(run: Run, plan: AttachPlan) -> Programs:
         wanted[kernel_functions.OBJECT] = kernel_functions.PROGRAMS[plan.kernel_links]
     count = len(run.sealed.probes.probes)
     sizes = dict.fromkeys(("functions", "function_specs", "events", tracepoints.TABLE, "briefs", "rates"), count)
-    return Programs(wanted, sizes, profiling.MODES[run.sealed.probes.mode])
+    return Programs(wanted, sizes, {"mode": profiling.MODES[run.sealed.probes.mode], "calls": calls})
 
 
 def _new_trace(run: Run, config: Config) -> tuple[Path, int]:
