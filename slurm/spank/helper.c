@@ -18,23 +18,43 @@ static long long now_ms(void) {
   return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-__attribute__((noreturn)) static void become(char *const arguments[], int input, int output) {
+/**
+ * Becomes the program, in the child process, with nothing open but its first three and what is to stay open.
+ *
+ * `output`: its stdout; below 0: nobody listens. `keep`: stays open in it, too. `failed`: gets the errno if this fails.
+ */
+__attribute__((noreturn)) static void become(char *const arguments[], int input, int output, int keep, int failed) {
   sigset_t none;
   sigemptyset(&none);
+  signal(SIGALRM, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  setpgid(0, 0); /* what does not end in time goes with all that it started */
-  /* slurmstepd may have closed the first three, so that the pipes stand in their place. */
+  /* slurmstepd may have closed the first three, so that ours stand in their place. */
   input = fcntl(input, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  output = fcntl(output, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  output = fcntl(output < 0 ? null : output, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  keep = keep < 0 ? -1 : fcntl(keep, F_DUPFD, STDERR_FILENO + 1);
+  failed = failed < 0 ? -1 : fcntl(failed, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (dup2(null, STDERR_FILENO) == STDERR_FILENO || null == STDERR_FILENO)
     fcntl(STDERR_FILENO, F_SETFD, 0);
   if (dup2(input, STDIN_FILENO) == STDIN_FILENO && dup2(output, STDOUT_FILENO) == STDOUT_FILENO) {
     for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
-      close(fd);
+      if (fd != keep && fd != failed)
+        close(fd);
     execve(arguments[0], arguments, environment);
   }
+  int error = errno;
+  ssize_t told = write(failed, &error, sizeof(error));
+  (void)told;
   _exit(127);
+}
+
+/** Metadata fit into a pipe (64 KiB), so this never waits; a helper that is gone shows elsewhere. */
+static void write_input(int fd, const char *input) {
+  struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+  sigaction(SIGPIPE, &ignore, &before);
+  ssize_t written = write(fd, input, strlen(input));
+  (void)written;
+  sigaction(SIGPIPE, &before, NULL);
 }
 
 /** Reads until the end, or until `size` is full, but not beyond `deadline`; the text has an end in any case. */
@@ -77,17 +97,14 @@ int dc_helper_run(char *const arguments[], const char *input, int seconds, char 
   pid_t child = fork();
   if (child < 0)
     goto out;
-  if (child == 0)
-    become(arguments, to[0], from[1]);
+  if (child == 0) {
+    setpgid(0, 0); /* what does not end in time goes with all that it started */
+    become(arguments, to[0], from[1], -1, -1);
+  }
   setpgid(child, child); /* whoever of us comes first */
   close(from[1]);
   from[1] = -1;
-  /* Metadata fit into a pipe (64 KiB), so this never waits; a helper that is gone shows in its answer. */
-  struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-  sigaction(SIGPIPE, &ignore, &before);
-  ssize_t written = write(to[1], input, strlen(input));
-  (void)written;
-  sigaction(SIGPIPE, &before, NULL);
+  write_input(to[1], input);
   close(to[1]);
   to[1] = -1;
   read_answer(from[0], deadline, answer, size);
@@ -99,5 +116,41 @@ out:
     if (from[i] >= 0)
       close(from[i]);
   }
+  return rc;
+}
+
+int dc_helper_begin(char *const arguments[], const char *input, int seconds, int lock) {
+  int to[2] = {-1, -1}, failed[2] = {-1, -1}, rc = -1, error = 0;
+  if (pipe2(to, O_CLOEXEC) || pipe2(failed, O_CLOEXEC))
+    goto out;
+  pid_t child = fork();
+  if (child < 0)
+    goto out;
+  if (child == 0) {
+    setsid();                 /* slurmd kills the process group of a prolog that has ended */
+    alarm((unsigned)seconds); /* outlives execve(2): it ends whatever hangs there */
+    become(arguments, to[0], -1, lock, failed[1]);
+  }
+  close(failed[1]);
+  failed[1] = -1;
+  write_input(to[1], input);
+  /* Nothing comes, and the pipe ends, when the program is there. */
+  ssize_t told;
+  do
+    told = read(failed[0], &error, sizeof(error));
+  while (told < 0 && errno == EINTR);
+  if (told == 0)
+    rc = 0;
+  else
+    waitpid(child, NULL, 0);
+out:
+  error = error ? error : errno;
+  for (int i = 0; i < 2; i++) {
+    if (to[i] >= 0)
+      close(to[i]);
+    if (failed[i] >= 0)
+      close(failed[i]);
+  }
+  errno = error;
   return rc;
 }

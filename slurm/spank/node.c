@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_METADATA = 6 * PATH_MAX + 128, MAX_ANSWER = 8192, MAX_NUMBER = 16 };
@@ -43,11 +47,38 @@ static void write_metadata(const struct dc_request *request, char text[static MA
   strcpy(to, "\"}}");
 }
 
+/** RUN_DIR/ID.KIND; false where that is too long for a path. */
+static bool name_file(const struct dc_settings *settings, const struct job *job, const char *kind,
+                      char path[static PATH_MAX]) {
+  return snprintf(path, PATH_MAX, "%s/%s.%s", settings->run_dir, job->id, kind) < PATH_MAX;
+}
+
+/**
+ * Makes RUN_DIR/ID.starting, the job's own, which its tasks take for a sign to wait as long as somebody has its lock.
+ *
+ * Returns the locked descriptor, or -1: then they do not wait, as when another start of this job is under way.
+ */
+static int begin(const struct dc_settings *settings, const struct job *job) {
+  static char path[PATH_MAX];
+  if (!name_file(settings, job, "starting", path))
+    return -1;
+  mkdir(settings->run_dir, 0755);
+  /* O_TRUNC: its time is now, also where an attempt that was requeued has left one. */
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0400);
+  if (fd < 0 || fchown(fd, (uid_t)strtoul(job->user, NULL, 10), (gid_t)-1) || flock(fd, LOCK_EX | LOCK_NB)) {
+    slurm_verbose("datacrumbs: %s: %s", path, strerror(errno));
+    if (fd >= 0)
+      close(fd);
+    return -1;
+  }
+  return fd;
+}
+
 static bool asks(const char *comment) { return comment && strcasestr(comment, "datacrumbs"); }
 
 void dc_node_start(spank_t spank, const struct dc_settings *settings) {
   static struct dc_request request;
-  static char written[MAX_METADATA], answer[MAX_ANSWER];
+  static char written[MAX_METADATA];
   const char *metadata = getenv("SLURM_JOB_COMMENT"), *until = getenv("SLURM_JOB_END_TIME");
   dc_options_fetch(spank, &request);
   if (request.enable) {
@@ -63,8 +94,10 @@ void dc_node_start(spank_t spank, const struct dc_settings *settings) {
   }
   if (!until || !*until || strspn(until, "0123456789") != strlen(until))
     until = "0";
+  int lock = begin(settings, &job);
   char *const arguments[] = {(char *)settings->helper,
                              "start",
+                             "--detached",
                              "--job",
                              job.id,
                              "--user",
@@ -74,22 +107,21 @@ void dc_node_start(spank_t spank, const struct dc_settings *settings) {
                              "--until",
                              (char *)until,
                              NULL};
-  if (dc_helper_run(arguments, metadata, settings->timeout, answer, sizeof(answer)))
-    slurm_error("datacrumbs: job %s is not traced: %s failed or took more than %d s", job.id, settings->helper,
-                settings->timeout);
-  else if (strncmp(answer, "none: ", 6) == 0)
-    slurm_error("datacrumbs: %s", answer + 6);
-  else
-    slurm_verbose("datacrumbs: job %s: %s", job.id, answer);
+  /* Where it cannot be run, the file stays, without a lock: so the job's tasks tell its owner. */
+  if (dc_helper_begin(arguments, metadata, settings->timeout, lock))
+    slurm_error("datacrumbs: job %s is not traced: cannot run %s: %s", job.id, settings->helper, strerror(errno));
+  if (lock >= 0)
+    close(lock);
 }
 
 void dc_node_stop(spank_t spank, const struct dc_settings *settings) {
-  static char path[PATH_MAX], answer[MAX_ANSWER];
+  static char starting[PATH_MAX], environment[PATH_MAX], answer[MAX_ANSWER];
   struct job job;
   if (!read_number(spank, S_JOB_ID, "SLURM_JOB_ID", job.id))
     return;
   /* The comment may have changed meanwhile: what counts is what was started here. */
-  if (snprintf(path, sizeof(path), "%s/%s.env", settings->run_dir, job.id) >= (int)sizeof(path) || access(path, F_OK))
+  if (!name_file(settings, &job, "starting", starting) || !name_file(settings, &job, "env", environment) ||
+      (access(starting, F_OK) && access(environment, F_OK)))
     return;
   char *const arguments[] = {(char *)settings->helper, "stop", "--job", job.id, NULL};
   if (dc_helper_run(arguments, "", settings->timeout, answer, sizeof(answer)))
@@ -97,4 +129,5 @@ void dc_node_stop(spank_t spank, const struct dc_settings *settings) {
                 settings->helper, settings->timeout);
   else if (strncmp(answer, "failed: ", 8) == 0)
     slurm_error("datacrumbs: job %s: %s", job.id, answer + 8);
+  unlink(starting); /* the helper has done so, if it came so far */
 }

@@ -18,7 +18,7 @@ struct dc_settings {
   const char *helper;  /**< datacrumbs_node */
   const char *library; /**< libdatacrumbs_client.so; empty: no LD_PRELOAD */
   const char *run_dir; /**< `run_dir` of the node's datacrumbs.yaml */
-  int timeout;         /**< seconds that a node waits for the helper; below PrologEpilogTimeout */
+  int timeout;         /**< seconds that a task, or the epilog, waits for the helper; below PrologEpilogTimeout */
 };
 
 /** What the job's owner gave as options. */
@@ -50,7 +50,10 @@ void dc_options_check(const struct dc_request *request, bool step);
 
 /* node.c */
 
-/** Has the job's trace ready, if it asks for one. Never fails. */
+/**
+ * Begins to have the job's trace ready, if it asks for one. Never fails, and does not wait: slurmd looks after its
+ * prolog ever more rarely, and so does srun; the job's tasks wait, by RUN_DIR/ID.starting (dc_task_init).
+ */
 void dc_node_start(spank_t spank, const struct dc_settings *settings);
 
 /** Has the job's trace closed, if there is one. Never fails. */
@@ -65,9 +68,19 @@ void dc_node_stop(spank_t spank, const struct dc_settings *settings);
  */
 int dc_helper_run(char *const arguments[], const char *input, int seconds, char *answer, size_t size);
 
+/**
+ * Begins to run a program as root, with `input` on its stdin, in a session of its own, and does not wait for it.
+ *
+ * It keeps `lock` open as long as it lives, and lives for at most `seconds`. Returns 0, or -1 with errno.
+ */
+int dc_helper_begin(char *const arguments[], const char *input, int seconds, int lock);
+
 /* task.c */
 
-/** Brings a task under tracing, in its own process before it execs; tells its owner where there is no trace. */
+/**
+ * Brings a task under tracing, in its own process before it execs, and waits for the trace to begin where that is under
+ * way; tells its owner where there is none.
+ */
 void dc_task_init(spank_t spank, const struct dc_settings *settings, const struct dc_request *request);
 
 #endif

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #define LIBRARY "libdatacrumbs_client.so"
 
-enum { MAX_PRELOAD = 64 << 10, MAX_REASON = 8192 };
+enum { MAX_PRELOAD = 64 << 10, MAX_REASON = 8192, PATH_LEFT = PATH_MAX - 16 };
 
 /** Puts the library behind what the user has there. */
 static void preload(spank_t spank, const char *library) {
@@ -26,10 +29,35 @@ static void preload(spank_t spank, const char *library) {
   spank_setenv(spank, "LD_PRELOAD", list, 1);
 }
 
+/**
+ * Waits as long as the job's trace is about to begin, which is as long as somebody has the lock of `path` (node.c).
+ *
+ * Returns false when that did not end well: whoever had the lock is gone and has left the file, or did not end in time.
+ */
+static bool wait_for_start(const char *path, int seconds) {
+  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  struct stat status = {0};
+  if (fd < 0 || fstat(fd, &status)) {
+    if (fd >= 0)
+      close(fd);
+    return true; /* nothing is under way */
+  }
+  /* From when it began: a later step does not wait again for what never ends. */
+  time_t now = time(NULL), deadline = (status.st_mtime < now ? status.st_mtime : now) + seconds;
+  bool free = false;
+  while (!free && status.st_nlink && time(NULL) <= deadline) {
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    fstat(fd, &status);
+  }
+  close(fd);
+  return status.st_nlink == 0;
+}
+
 static void tell(const char *reason) { dprintf(STDERR_FILENO, "datacrumbs: %s\n", reason); }
 
 /** The first task of a step on a node tells why there is no trace; the file is its owner's alone. */
-static void tell_reason(spank_t spank, const char *path, const struct dc_request *request, const char *id) {
+static void tell_reason(spank_t spank, const char *path, const struct dc_request *request, const char *id, bool began) {
   int local = -1;
   if (spank_get_item(spank, S_TASK_ID, &local) != ESPANK_SUCCESS || local != 0)
     return;
@@ -42,15 +70,21 @@ static void tell_reason(spank_t spank, const char *path, const struct dc_request
     reason[size] = '\0';
     reason[strcspn(reason, "\n")] = '\0';
     tell(reason);
-  } else if (request->enable) {
-    char text[512];
-    snprintf(
-        text, sizeof(text),
-        "job %s is not traced on this node: a trace begins with its job, so give the options to sbatch or salloc; if "
-        "you did, slurmd's log tells the administrator more",
-        id);
-    tell(text);
+    return;
   }
+  char text[512];
+  if (!began)
+    snprintf(text, sizeof(text),
+             "job %s is not traced on this node: the node helper failed or did not end; slurmd's log and journalctl "
+             "JOB_ID=%s tell the administrator more",
+             id, id);
+  else
+    snprintf(text, sizeof(text),
+             "job %s is not traced on this node: a trace begins with its job, so give the options to sbatch or salloc; "
+             "if you did, journalctl JOB_ID=%s tells the administrator more",
+             id, id);
+  if (!began || request->enable)
+    tell(text);
 }
 
 void dc_task_init(spank_t spank, const struct dc_settings *settings, const struct dc_request *request) {
@@ -59,11 +93,13 @@ void dc_task_init(spank_t spank, const struct dc_settings *settings, const struc
   if (spank_get_item(spank, S_JOB_ID, &number) != ESPANK_SUCCESS)
     return;
   snprintf(id, sizeof(id), "%u", number);
-  if (snprintf(path, sizeof(path), "%s/datacrumbs-%s.ready", settings->run_dir, id) >= (int)sizeof(path))
+  if (snprintf(path, sizeof(path), "%s/%s.starting", settings->run_dir, id) >= PATH_LEFT)
     return;
+  bool began = wait_for_start(path, settings->timeout);
+  snprintf(path, sizeof(path), "%s/datacrumbs-%s.ready", settings->run_dir, id);
   if (access(path, F_OK)) {
     snprintf(path, sizeof(path), "%s/%s.why", settings->run_dir, id);
-    tell_reason(spank, path, request, id);
+    tell_reason(spank, path, request, id, began);
     return;
   }
   const char *disable = NULL;

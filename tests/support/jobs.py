@@ -160,7 +160,7 @@ class Slurm:
         for node in self.cluster.nodes:
             wait_until(f"{node.name} has no unit: {self._units(node)}", lambda node=node: not self._units(node))
             run = node.run("ls", "/run/datacrumbs", check=False).stdout.split()
-            left = [n for n in run if n.endswith((".env", ".ready", ".why", ".error", ".seen"))]
+            left = [n for n in run if n.endswith((".starting", ".env", ".ready", ".why", ".error", ".seen", ".node"))]
             assert not left, f"{node.name}: {left}"
         assert not self.cluster.login.run("sinfo", "--noheader", "--list-reasons").stdout
         leaks.nothing_is_left()

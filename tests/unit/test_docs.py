@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 import tomllib
@@ -38,7 +37,7 @@ def test_every_exit_code_is_in_the_table(error: type[errors.DataCrumbsError]) ->
     assert re.search(rf"^\| {error.exit_code} \|", table, re.MULTILINE), f"{error.__name__}: {error.exit_code}"
 
 
-@pytest.mark.parametrize("setting", [field.name for field in dataclasses.fields(Config)])
+@pytest.mark.parametrize("setting", Config._fields)
 def test_every_setting_is_documented(setting: str) -> None:
     assert f"`{setting}`" in (ROOT / "docs" / "configuration.md").read_text()
 

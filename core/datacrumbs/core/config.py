@@ -5,11 +5,9 @@ docs/configuration.md describes the settings for administrators.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from datacrumbs.core.errors import ConfigError
 
@@ -21,9 +19,8 @@ PLACEHOLDERS: Final = ("home", "user", "date", "host", "run_id")
 """What `trace_dir` may hold in braces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The settings; a file names only those that differ."""
+class Config(NamedTuple):
+    """The settings; a file names only those that differ. (No dataclass: those take 10 ms to import, and jobs wait.)"""
 
     trace_dir: str = "{home}/datacrumbs/{date}"
     """Where traces go, as a pattern: see `trace_directory`."""
@@ -92,10 +89,12 @@ def read(node: Node) -> Config:
         value = members.get(name)
         if value is not None:
             settings[name] = _READERS[name](value)
-    return replace(Config(), **settings)
+    return Config(**settings)
 
 
 def _trace_dir(node: Node) -> str:
+    import string
+
     pattern = node.text()
     try:
         fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(pattern)]

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from datacrumbs.core import jsontext
 from datacrumbs.core.errors import DataError
@@ -35,8 +33,7 @@ _OURS: Final = re.compile(r"probe_file|enable")
 _WRITE: Final = f"write {EXAMPLE}"
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What the owner of a job asks for: a trace of these probes."""
 
     probe_file: str
@@ -165,6 +162,8 @@ def _read(wanted: Any) -> Metadata | None:
         return None
     for name in wanted:
         if name not in _KNOWN:
+            from difflib import get_close_matches  # here: it takes 1 ms to import, and jobs wait
+
             near = get_close_matches(name.lower().replace("-", "_"), _KNOWN, 1, 0.5)
             raise DataError(
                 f"unknown key '{name}' in the job's metadata", f"did you mean '{near[0]}'?" if near else _WRITE

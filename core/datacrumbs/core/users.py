@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import pwd
 import signal
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from datacrumbs.core.errors import UsageError
 
+if TYPE_CHECKING:
+    import socket
 
-@dataclass(frozen=True, slots=True)
-class User:
+
+class User(NamedTuple):
     """An account of this machine."""
 
     name: str
@@ -54,6 +55,8 @@ def open_as(user: User, action: Callable[[], int]) -> int:
     """
     if user.uid == os.geteuid():
         return action()
+    import socket  # here: it takes 2 ms to import, and jobs wait for programs that never come here
+
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
@@ -112,6 +115,8 @@ def become(user: User) -> None:
 
 
 def _become_and_send(user: User, action: Callable[[], int], peer: socket.socket) -> None:
+    import socket
+
     try:
         become(user)
         socket.send_fds(peer, [b"0"], [action()])

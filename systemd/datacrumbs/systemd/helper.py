@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from datacrumbs.core import locks, metadata
 from datacrumbs.core.config import Config
@@ -19,10 +20,10 @@ READY = "ready"
 OFF = "off"
 STOPPED = "stopped"
 ABSENT = "absent"
+_ENDED = "the job ended before its trace began"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a scheduler's hook asks for at the beginning of a job."""
 
     job: Job
@@ -34,6 +35,8 @@ class Request:
     """When the job will end at the latest, in seconds since 1970; 0: not known."""
     error_output: Path | None = None
     """The job's error output, where the scheduler knows it already."""
+    detached: bool = False
+    """The hook made ID.starting, for which the job's tasks wait, and does not wait itself."""
 
 
 def start(request: Request, text: bytes, config: Config) -> str:
@@ -48,20 +51,52 @@ def start(request: Request, text: bytes, config: Config) -> str:
         `ready`, `off`, or `none: REASON` after the owner was told.
     """
     try:
-        wanted = metadata.parse(text)
-        if wanted is None:
+        # The lock is held until the owner is told, so that a stop takes away what is written for that, too.
+        with contextlib.ExitStack() as lock:
+            return _answer(request, text, config, lock)
+    finally:
+        _go_on(request)
+
+
+def _answer(request: Request, text: bytes, config: Config, lock: contextlib.ExitStack) -> str:
+    job = request.job
+    try:
+        wanted, reason = _parse(text)
+        if wanted is None and not reason:
             return OFF
-        reason = _start(request, wanted, config)
+        job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock.enter_context(locks.held(job.file("node"), config.start_seconds))
+        if wanted:
+            reason = _start(request, wanted, config)
     except DataCrumbsError as error:
         reason = _sentence(error)
     except Exception as error:
         reason = f"unexpected {type(error).__name__} in the node helper: {error}"
     if not reason:
-        telling.journal(f"job {request.job.id} is traced", fields=_fields(request.job))
+        _go_on(request)
+        telling.journal(f"job {job.id} is traced", fields=_fields(job))
         return READY
-    reason = printable(f"job {request.job.id} is not traced on this node: {reason}")
+    if _is_over(request):  # whoever ended it waits for our lock, and cleans up
+        telling.journal(f"job {job.id}: {_ENDED}", fields=_fields(job))
+        return f"none: {_ENDED}"
+    reason = printable(f"job {job.id} is not traced on this node: {reason}")
     _tell(request, reason, config)
     return f"none: {reason}"
+
+
+def _parse(text: bytes) -> tuple[Metadata | None, str]:
+    """What the metadata ask for, or what is wrong with them."""
+    try:
+        return metadata.parse(text), ""
+    except DataCrumbsError as error:
+        return None, _sentence(error)
+
+
+def _go_on(request: Request) -> None:
+    """Lets the job's tasks go on, which wait for the trace or for the reason why there is none."""
+    if request.detached:
+        with contextlib.suppress(OSError):
+            request.job.file("starting").unlink(missing_ok=True)
 
 
 def _start(request: Request, wanted: Metadata, config: Config) -> str:
@@ -77,21 +112,26 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
         "DATACRUMBS_SCHEDULER": request.scheduler,
         "DATACRUMBS_UNTIL": str(request.until),
     }
-    job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     deadline = time.monotonic() + config.start_seconds
-    with locks.held(job.file("node"), config.start_seconds):
-        if job.file("env").exists() and unit.is_active(job.unit):
-            if job.environment() == values and job.runtime():
-                _notice_twice(job)
-                return ""
-            # What is left of another attempt at this job, such as one that was requeued without an epilog.
-            unit.stop(job.unit, max(1.0, deadline - time.monotonic()))
-        job.forget()
-        write_environment(job, values)
-        reason = unit.start(job.unit, max(1.0, deadline - time.monotonic()))
-        if reason:
-            return job.error() or f"{reason}; administrators find more with: journalctl -u {job.unit}"
+    if job.file("env").exists() and unit.is_active(job.unit):
+        if job.environment() == values and job.runtime():
+            _notice_twice(job)
+            return ""
+        # What is left of another attempt at this job, such as one that was requeued without an epilog.
+        unit.stop(job.unit, max(1.0, deadline - time.monotonic()))
+    if _is_over(request):
+        return _ENDED
+    job.forget()
+    write_environment(job, values)
+    reason = unit.start(job.unit, max(1.0, deadline - time.monotonic()))
+    if reason:
+        return job.error() or f"{reason}; administrators find more with: journalctl -u {job.unit}"
     return ""
+
+
+def _is_over(request: Request) -> bool:
+    """Whether the end of the job, or another start of it, has taken ID.starting away."""
+    return request.detached and not request.job.begins
 
 
 def _notice_twice(job: Job) -> None:
@@ -111,8 +151,11 @@ def stop(job: Job, config: Config) -> str:
     try:
         unit.require_systemd()
         job.run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with locks.held(job.file("node"), config.stop_seconds):
-            return _stop(job, config)
+        began = not job.begins
+        job.file("starting").unlink(missing_ok=True)  # a start that is under way gives up
+        with contextlib.ExitStack() as lock:
+            _end_start(job, config, lock)
+            return _stop(job, config, began=began)
     except BusyError:
         return _failed(job, "another start or stop of this job does not end")
     except DataCrumbsError as error:
@@ -121,12 +164,32 @@ def stop(job: Job, config: Config) -> str:
         return _failed(job, f"unexpected {type(error).__name__} in the node helper: {error}")
 
 
-def _stop(job: Job, config: Config) -> str:
+def _end_start(job: Job, config: Config, lock: contextlib.ExitStack) -> None:
+    """Takes the job's lock; a start that has it loses its unit, as often as it takes.
+
+    Raises:
+        BusyError: whoever has it does not end.
+    """
+    deadline = time.monotonic() + config.stop_seconds
+    patience = 0.0
+    while True:
+        try:
+            lock.enter_context(locks.held(job.file("node"), patience))
+            return
+        except BusyError:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            unit.stop(job.unit, left)
+            patience = 0.5
+
+
+def _stop(job: Job, config: Config, *, began: bool) -> str:
     values = job.environment()
     active = bool(job.runtime()) or unit.is_active(job.unit)
-    never_began = job.file("why").exists()
+    expected = began and values and not job.file("why").exists()
     trouble = (unit.stop(job.unit, config.stop_seconds) or job.error()) if active else ""
-    if not active and values and not never_began:
+    if not active and expected:
         said = job.error()
         trouble = f"the runtime ended before the job did{f': {said}' if said else ''}"
         trouble += "; the trace ends there" if not said else ""
@@ -156,6 +219,7 @@ def _tell(request: Request, reason: str, config: Config) -> None:
         if not job.file("env").exists():  # the hooks' sign that there is something to end
             write_environment(job, {"DATACRUMBS_USER": str(user.uid), "DATACRUMBS_SCHEDULER": request.scheduler})
         write_reason(job, user.uid, reason)
+        _go_on(request)
         telling.tell_owner(config, user, job.id, reason, request.error_output)
     except (DataCrumbsError, OSError) as error:
         telling.journal(f"the owner of job {job.id} could not be told: {error}", telling.ERROR, _fields(job))

@@ -1,10 +1,11 @@
 """A job on this node, and the files that are kept of it in the run directory.
 
-ID.env     from start to stop: what the unit is started with; its presence is what hooks look at before they call us
-ID.why     why there is no trace: one line, for the job's owner alone
-ID.error   how the runtime failed, as the runtime tells it
-ID.seen    when a process of the job was last seen here (its time of modification), for the reaper
-ID.node    the lock of whoever starts or stops
+ID.starting  while its trace begins and its tasks have to wait: made and locked by the hook that does not; `Job.begins`
+ID.env       from start to stop: what the unit is started with; its presence is what hooks look at before they call us
+ID.why       why there is no trace: one line, for the job's owner alone
+ID.error     how the runtime failed, as the runtime tells it
+ID.seen      when a process of the job was last seen here (its time of modification), for the reaper
+ID.node      the lock of whoever starts or stops
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from datacrumbs.core.errors import DataCrumbsError, UsageError
 from datacrumbs.core.files import read_regular, write_atomically
@@ -39,8 +39,7 @@ def check_id(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A job by its id, and where its files are."""
 
     id: str
@@ -59,6 +58,15 @@ class Job:
     def ready(self) -> Path:
         """The runtime's ready file."""
         return self.run_dir / f"datacrumbs-{self.id}.ready"
+
+    @property
+    def begins(self) -> bool:
+        """Whether its trace begins, as the hook says that starts it and does not wait.
+
+        The hook locks the file and hands the descriptor on, so that the lock is gone with whoever was to have the trace
+        ready, however that ended. The file is gone when that is over, or when the end of the job has taken it away.
+        """
+        return self.file("starting").exists()
 
     def runtime(self) -> int:
         """The process that traces it and is ready; 0 where there is none."""

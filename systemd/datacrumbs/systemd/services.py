@@ -81,7 +81,7 @@ def forget(prefix: Path) -> None:
     _run("systemctl", "daemon-reload")
     if prefix in _SEARCHED and (prefix / "lib" / "systemd" / "system").exists():
         return  # the software itself is installed here; its folders are its own
-    for kind in ("env", "why", "error", "seen"):
+    for kind in ("starting", "env", "why", "error", "seen"):
         for path in Path("/run/datacrumbs").glob(f"*.{kind}"):
             path.unlink(missing_ok=True)
     for folder in (_KEYS, _KEYS.parent, RECORD.parent, Path("/run/datacrumbs")):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -36,8 +34,8 @@ def journal(message: str, priority: int = INFO, fields: Mapping[str, str] | None
 
 def note_path(config: Config, user: User, run_id: str) -> Path:
     """Where the owner looks for the trace: the same name, but .txt."""
-    host = socket.gethostname()
-    date = datetime.datetime.fromtimestamp(time.time()).strftime("%Y-%m-%d")
+    host = os.uname().nodename
+    date = time.strftime("%Y-%m-%d")
     folder = config.trace_directory(home=user.home, user=user.name, date=date, host=host, run_id=run_id)
     return folder / f"{run_id}-{host}.txt"
 

@@ -38,6 +38,8 @@ def start(unit: str, seconds: float) -> str:
         return f"the runtime was not ready within {seconds:.0f} s"
     if done.returncode == 0:
         return ""
+    if "canceled" in done.stderr:  # whoever stopped it ends it as well
+        return "the runtime was stopped before it was ready"
     if "not found" in done.stderr:
         return f"{unit} is not installed on this node"
     # A unit that systemd itself has given up is stopped already; a job of systemd's that was replaced may not be.

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from datacrumbs.core.errors import UsageError
+from datacrumbs.systemd import arguments
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts and stops traces")
 without_systemd = pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd runs here")
@@ -81,6 +83,45 @@ def test_the_owner_is_told_in_files_of_their_own(bin_dir: Path, settings: Path, 
         assert notes[0].read_text() == f"datacrumbs: {reason}\n" * 2
         assert notes[0].stat().st_uid == 65534
         assert output.read_text() == f"of the job\n{f'datacrumbs: {reason}' + chr(10)}" + f"datacrumbs: {reason}\n"
+
+
+@root
+@without_systemd
+def test_tasks_that_wait_go_on_when_the_reason_is_there(bin_dir: Path, settings: Path, tmp_path: Path) -> None:
+    """The file for which they wait is gone after a start of a detached job, whatever came of it."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for text, said in ((ASK % "/x", "none: job 17 is not traced"), (ASK % "x", "none: job 17"), ("words", "off")):
+        (run / "17.starting").touch()
+        words = ("start", "--detached", "--job", 17, "--user", 0, "--config", settings)
+        assert node(bin_dir, *words, text=text).startswith(said)
+        assert not (run / "17.starting").exists()
+        assert (run / "17.why").exists() == (said != "off")
+        (run / "17.why").unlink(missing_ok=True)
+
+
+@root
+def test_a_job_that_is_over_gets_no_trace_any_more(bin_dir: Path, settings: Path, tmp_path: Path) -> None:
+    """Its epilog took the file away before the helper came so far: nothing is started, written, or told."""
+    answer = node(bin_dir, "start", "--detached", "--job", 17, "--user", 0, "--config", settings, text=ASK % "/x")
+    assert answer == "none: the job ended before its trace began"
+    assert not list((tmp_path / "run").iterdir()) and not (tmp_path / "traces").exists()
+
+
+def test_hooks_words_mean_the_same_without_argparse() -> None:
+    """What the short way takes apart, argparse takes for the same; anything else is left to argparse."""
+    hooks = ["start", "--detached", "--job", "17", "--user", "0", "--scheduler", "slurm", "--until", "18"]
+    hooks += ["--error-output", "/x", "--config", "/y"]
+    short = arguments.read(hooks)
+    assert short == arguments.read([*hooks[:-2], "--config=/y"])
+    assert (short.job, short.until, short.detached, short.config) == ("17", 18, True, Path("/y"))
+    assert arguments.read(["reap", "--grace", "0"]).grace == 0
+    for wrong in (["start", "--job", "1"], ["stop", "--job"], ["stop", "--until", "1"], ["start", "--job", "1", "--x"]):
+        with pytest.raises(UsageError):
+            arguments.read(wrong)
+    for wrong in ("--until=x", "--scheduler=pbs"):
+        with pytest.raises(UsageError):
+            arguments.read([*hooks, wrong])
 
 
 @root

@@ -6,7 +6,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
     options = _options(argv)
     settings = config.load(options.config)
     if options.socket:
-        settings = replace(settings, signer_socket=options.socket)
+        settings = settings._replace(signer_socket=options.socket)
     if os.geteuid() != 0:
         raise RefusedError("only root may sign, or change whom this machine trusts", f"run it with sudo {PROG}")
     if options.show_key:
