@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -44,12 +45,17 @@ static bool wait_for_start(const char *path, int seconds) {
   }
   /* From when it began: a later step does not wait again for what never ends. */
   time_t now = time(NULL), deadline = (status.st_mtime < now ? status.st_mtime : now) + seconds;
+  /* proctrack/linuxproc kills nothing that is called slurmstepd, and a job that is cancelled must end. */
+  char name[16] = "";
+  prctl(PR_GET_NAME, name);
+  prctl(PR_SET_NAME, "datacrumbs_wait");
   bool free = false;
   while (!free && status.st_nlink && time(NULL) <= deadline) {
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     free = flock(fd, LOCK_SH | LOCK_NB) == 0;
     fstat(fd, &status);
   }
+  prctl(PR_SET_NAME, name);
   close(fd);
   return status.st_nlink == 0;
 }

@@ -4,14 +4,12 @@ drained, no job is held, its user is told, and neither unit nor BPF program is l
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-from collections.abc import Iterator
 
 import pytest
 from calls import below
+from faults import drop_in, plugin_arguments, settings
 from jobs import Job, Slurm, check_exact, metadata, probes_of, task, tasks, wait_until
-from nodes.node import Node
 from tracing import events_of, read_lines
 
 pytestmark = [
@@ -24,35 +22,10 @@ pytestmark = [
 COMMENT = f"--comment={metadata(probes_of('alice'))}"
 CODE = 7
 """What the jobs end with."""
-DROP_IN = "run/systemd/system/datacrumbs@.service.d"
 
 
 def asking_for(probe_file: str) -> str:
     return f"--comment={metadata(probe_file)}"
-
-
-@contextlib.contextmanager
-def settings(node: Node, text: str) -> Iterator[None]:
-    """A node with a datacrumbs.yaml."""
-    path = node.root / "etc" / "datacrumbs" / "datacrumbs.yaml"
-    path.write_text(text)
-    try:
-        yield
-    finally:
-        path.unlink()
-
-
-@contextlib.contextmanager
-def drop_in(node: Node, text: str) -> Iterator[None]:
-    """A node whose units of runs differ."""
-    node.run("mkdir", "-p", f"/{DROP_IN}")
-    node.run("tee", f"/{DROP_IN}/fault.conf", input=text)
-    node.run("systemctl", "daemon-reload")
-    try:
-        yield
-    finally:
-        node.run("rm", "-r", f"/{DROP_IN}")
-        node.run("systemctl", "daemon-reload")
 
 
 def waiting(work: str, name: str = "go") -> str:
@@ -205,6 +178,28 @@ class TestUnit:
         assert "No space left on device" in said, said
 
 
+class TestHelper:
+    """Node helpers that fail: only the job's tasks have waited for them."""
+
+    @pytest.mark.parametrize("start", ["sleep 1000", "kill -KILL $$", ""], ids=["hangs", "is-killed", "is-missing"])
+    def test_does_not_answer(self, slurm: Slurm, work: str, start: str) -> None:
+        """The job waits for no longer than the site allows, and its owner reads that there is no trace, and who knows
+        more. The end of the job takes away what the start has left.
+        """
+        helper = slurm.cluster.shared / f"{work}-signs" / "helper"
+        if start:
+            helper.write_text(
+                f"#!/bin/sh\n[ $1 = stop ] || {{ {start}; exit 1; }}\nexec /usr/local/bin/datacrumbs_node $*\n"
+            )
+            helper.chmod(0o755)
+        with plugin_arguments(slurm.cluster, f"helper=/shared/{work}-signs/helper timeout=3"):
+            job = slurm.submit(f"srun true; exit {CODE}", "-N1", COMMENT)
+            state = job.wait()
+        assert (state.exit_code, state.restarts) == (CODE, 0), (state, job.said())
+        assert f"datacrumbs: job {job.id} is not traced on this node: the node helper" in job.said()
+        assert not job.traces()
+
+
 class TestSlurm:
     """What happens to Slurm while a job is traced."""
 
@@ -237,15 +232,19 @@ class TestSlurm:
         assert job.wait().name == "CANCELLED"
         check_exact(job, work, tasks(job.out()))
 
-    def test_cancelled_in_the_prolog(self, slurm: Slurm) -> None:
-        """A job that is cancelled while its trace begins leaves nothing."""
+    def test_cancelled_while_the_trace_begins(self, slurm: Slurm) -> None:
+        """The end of the job ends the start, whose own time is not over for long; there is nothing to tell."""
         node = slurm.cluster.nodes[1]
-        with settings(node, "start_seconds: 5\n"), drop_in(node, "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\n"):
+        never = "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\nTimeoutStartSec=infinity\n"
+        with settings(node, "start_seconds: 600\n"), drop_in(node, never):
             job = slurm.submit(f"exit {CODE}", "-N1", "-w", "n2", COMMENT)
-            wait_until("the prolog is at work", lambda: job.unit(node) == "activating")
+            wait_until("the unit begins", lambda: job.unit(node) == "activating")
             slurm.cluster.login.run("scancel", str(job.id), user="alice")
             assert job.wait().name == "CANCELLED"
             wait_until("the unit is gone", lambda: job.unit(node) == "inactive")
+            said = node.run("journalctl", "--output=cat", f"JOB_ID={job.id}").stdout
+        assert "ended before its trace began" in said
+        assert job.notes() == ""
 
     def test_comment_is_changed_in_mid_job(self, slurm: Slurm, work: str) -> None:
         """What counts at the end is what was begun."""

@@ -11,6 +11,7 @@ import re
 import pytest
 from calls import below, by_thread
 from calls import work as calls_of
+from faults import drop_in
 from jobs import SECONDS, Slurm, check_exact, metadata, probes_of, task, tasks, wait_until
 from tracing import events_of, read_lines
 
@@ -47,6 +48,22 @@ def test_sbatch_with_a_comment(slurm: Slurm, work: str) -> None:
     assert job.wait().exit_code == 0, job.said()
     ran = tasks(job.out())
     assert len(ran) == 7
+    check_exact(job, work, ran)
+
+
+def test_tasks_wait_for_a_trace_that_begins_slowly(slurm: Slurm, work: str) -> None:
+    """The job runs while its trace begins on one node, and yet its script and all tasks find the unit active before
+    their first instruction, on this node as on the others.
+    """
+    steps = [task(f"{work}/15"), f"srun {task(f'{work}/$SLURM_PROCID')}"]
+    with drop_in(slurm.cluster.nodes[0], "[Service]\nExecStartPre=/bin/sleep 5\n"):
+        job = slurm.submit("\n".join(steps), "-N3", "--ntasks-per-node=1", COMMENT)
+        wait_until("the unit begins", lambda: job.unit(slurm.cluster.nodes[0]) == "activating")
+        job.wait_running()
+        assert "task" not in job.out()
+        assert job.wait().exit_code == 0, job.said()
+    ran = tasks(job.out())
+    assert len(ran) == 4
     check_exact(job, work, ran)
 
 

@@ -74,17 +74,22 @@ def test_messages_bear_the_jobs_id(cluster: Cluster) -> None:
 
 
 def test_the_reaper_ends_what_no_job_needs_and_nothing_else(cluster: Cluster) -> None:
-    """A job whose time is over and that has no process is reaped; not one that has, nor a run of no scheduler."""
+    """A job whose time is over and that has no process is reaped; not one that has, nor a run of no scheduler, nor a
+    file that is no run's, which is told.
+    """
     node = cluster.nodes[1]
     assert begin(node, "901", "--scheduler", "slurm", "--until", "1") == "ready"
     assert begin(node, "902", "--scheduler", "slurm", "--until", "1") == "ready"
     assert begin(node, "903") == "ready"
     node.run("sh", "-c", "SLURM_JOB_ID=902 setsid sleep 300 >/dev/null 2>&1 </dev/null & echo $! >/run/sleeper")
+    node.run("touch", "/run/datacrumbs/0 no-run.env")
     try:
-        assert node.run("datacrumbs_node", "reap").stdout == "reaped: nothing\n"
+        done = node.run("datacrumbs_node", "reap")
+        assert done.stdout == "reaped: nothing\n" and "/run/datacrumbs/0 no-run.env is left alone" in done.stderr
         assert node.run("datacrumbs_node", "reap", "--grace", "0").stdout == "reaped: 901\n"
         assert [state(node, job) for job in ("901", "902", "903")] == ["inactive", "active", "active"]
     finally:
+        node.run("rm", "/run/datacrumbs/0 no-run.env")
         node.run("sh", "-c", "kill $(cat /run/sleeper)")
         assert [end(node, job) for job in ("902", "903")] == ["stopped", "stopped"]
     nothing_is_left()
