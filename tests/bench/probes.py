@@ -31,12 +31,14 @@ DETACH_MS = 100
 LARGEST = max(TARGETS)
 CALLS = 1_000
 _CALL_NS = 450
+_TEXT = "/scratch/project/run-0001/checkpoint-000100.h5"
+_TEXT_NS = 150
 
 
 def measure(bench: Bench) -> list[Figure]:
     """Attaching by number of functions; the way from the host YAML; calls by their first instruction."""
     library = _library(bench.folder)
-    found = _selected(library, ".*")
+    found = _selected(library, "many_.*")
     figures: list[Figure] = []
     for count, target in TARGETS.items():
         some = replace(found, probes=found.probes[:count])
@@ -44,19 +46,24 @@ def measure(bench: Bench) -> list[Figure]:
         note = f"links: {links}"
         figures.append(Figure(f"attaching {count:,} functions", attach, "ms", most=target, note=note))
         figures.append(Figure(f"  detaching {count:,}", detach, "ms", most=DETACH_MS))
-    return figures + _way(library) + _start(bench, found) + _calls(bench, library)
+    return figures + _way(library) + _start(bench, found) + _calls(bench, library) + _text(bench, library)
 
 
 def _library(folder: Path) -> Path:
-    """A library of as many functions as the largest of the published figures."""
+    """A library of as many functions as the largest of the published figures, and one that is given a text."""
     source = folder / "many.c"
-    source.write_text("".join(f"long many_{i:05}(long a) {{ return a + {i}; }}\n" for i in range(LARGEST)))
+    many = "".join(f"long many_{i:05}(long a) {{ return a + {i}; }}\n" for i in range(LARGEST))
+    source.write_text(
+        f'{many}long first(const char *a) {{ return *a; }}\nlong text(int i) {{ return first("{_TEXT}"); }}\n'
+    )
     compile_c([source], folder / "libmany.so", "-O0", "-shared", "-fPIC", "-Wl,--build-id")
     return folder / "libmany.so"
 
 
-def _selected(library: str | Path, pattern: str, arguments: str = "known") -> ProbeSet:
-    text = f"{{name: many, probe: uprobe, file: {library}, category: C, regex: '{pattern}', arguments: {arguments}}}"
+def _selected(library: str | Path, pattern: str, known: str = "{}") -> ProbeSet:
+    text = (
+        f"{{name: many, probe: uprobe, file: {library}, category: C, regex: '{pattern}', function_arguments: {known}}}"
+    )
     wishes = spec.parse(f"capture_probes: [{text}]\n".encode(), "bench.yaml")
     return resolve.resolve(wishes, gather.gather(wishes), arch=platform.machine(), most=32_768).probes
 
@@ -85,7 +92,7 @@ def _attach(probes: ProbeSet, times: int) -> tuple[float, float, str | None]:
 def _way(library: Path) -> list[Figure]:
     """The configurator's time and the size of what it makes: neither grows faster than the functions' number."""
     times, sizes = {}, {}
-    for count, pattern in ((LARGEST // 4, r"many_0[01]\d\d\d|many_02[01]\d\d"), (LARGEST, ".*")):
+    for count, pattern in ((LARGEST // 4, r"many_0[01]\d\d\d|many_02[01]\d\d"), (LARGEST, "many_.*")):
         tries = []
         for _ in range(3):
             start = time.monotonic()
@@ -139,15 +146,8 @@ def _calls(bench: Bench, library: Path) -> list[Figure]:
         for probes, name, into in (
             (own, "many_00001", added_own), (bare, "pread-libc", added), (libc, "pread-libc", taken)
         ):  # fmt: skip
-            signed = bench.site.sign(list(probes.probes), list(probes.files))
             run_id = f"calls{number}-{len(added_own) + len(added) + len(taken)}"
-            env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
-            with (
-                bench.site.run(signed, run_id) as run,
-                measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall, library], env) as traced,
-            ):
-                into.append(traced.cost(name, CALLS))
-            run.trace.unlink()
+            into.append(_traced(bench, probes, run_id, name, library))
     most = _CALL_NS * bench.slowness
     note = f"{_CALL_NS} ns where a bare call takes 47"
     own_ns, bare_ns, full_ns = (min(a) - min(b) for a, b in ((added_own, base_own), (added, base), (taken, base)))
@@ -160,6 +160,33 @@ def _calls(bench: Bench, library: Path) -> list[Figure]:
             "  over bpftrace's uprobe and uretprobe", ratio, "x", most=0.2, note="" if peer else "bpftrace is missing"
         ),
     ]
+
+
+def _text(bench: Bench, library: Path) -> list[Figure]:
+    """What an argument's text adds to a call."""
+    whole = _selected(library, "first", known="{first: 'a:string'}")
+    bare = replace(whole, probes=tuple(replace(p, capture=Capture()) for p in whole.probes))
+    without, with_text = [], []
+    for number in range(bench.rounds):
+        say(f"ns per text, round {number + 1} of {bench.rounds}")
+        without.append(_traced(bench, bare, f"bare{number}", "text", library))
+        with_text.append(_traced(bench, whole, f"text{number}", "text", library))
+    added = min(with_text) - min(without)
+    note = f"{len(_TEXT)} characters; {_TEXT_NS} ns where a bare call takes 47"
+    return [Figure("  an argument's text: added to that", added, "ns", most=_TEXT_NS * bench.slowness, note=note)]
+
+
+def _traced(bench: Bench, probes: ProbeSet, run_id: str, name: str, library: Path) -> float:
+    """The ns per call of a function, traced."""
+    signed = bench.site.sign(list(probes.probes), list(probes.files))
+    env = {"DATACRUMBS_RUN_DIR": str(bench.site.run_dir)}
+    with (
+        bench.site.run(signed, run_id) as run,
+        measured([BIN / "datacrumbs_wrap", "--run-id", run_id, *bench.percall, library], env) as traced,
+    ):
+        cost = traced.cost(name, CALLS)
+    run.trace.unlink()
+    return cost
 
 
 def _skip(probes: ProbeSet) -> int:

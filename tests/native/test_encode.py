@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "trace.pfw"
-SOURCES = ("order", "encode", "encode_profile", "lanes", "names", "table", "sink", "text")
+SOURCES = (
+    "order",
+    "encode",
+    "encode_process",
+    "encode_profile",
+    "lanes",
+    "names",
+    "sink",
+    "sound",
+    "table",
+    "text",
+    "values",
+)
 
 
 def _compile(folder: Path, program: str, *sources: str) -> Path:
