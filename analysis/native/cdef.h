@@ -22,6 +22,44 @@ struct dc_parser *dc_parser_create(void);
 void dc_parser_destroy(struct dc_parser *parser);
 int64_t dc_parser_take(struct dc_parser *parser, const char *text, size_t size, const char *source, char *rest);
 void dc_column_free(void **column);
+int64_t dc_span_take(struct dc_parser *parser, int fd, int64_t start, int64_t end, const char *source, char **rest);
+void dc_span_free(char *rest);
+
+struct dc_sum {
+  int64_t high, low;
+};
+struct dc_tally {
+  uint32_t function, thread, file, zero;
+  int64_t calls, errors, longest, first, last;
+  struct dc_sum time, moved;
+};
+struct dc_slice {
+  uint64_t function;
+  int64_t slice, calls, first, last;
+  struct dc_sum time, moved;
+};
+struct dc_bucket {
+  uint64_t function, bucket;
+  int64_t calls;
+};
+struct dc_lane {
+  uint64_t thread, category;
+  int64_t *begin, *end;
+  size_t count, room;
+};
+struct dc_rows {
+  void *rows;
+  size_t count;
+  ...;
+};
+struct dc_reducer {
+  struct dc_rows tallies, slices, buckets, lanes;
+  unsigned int shift;
+  ...;
+};
+struct dc_reducer *dc_reducer_create(void);
+void dc_reducer_destroy(struct dc_reducer *reducer);
+int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
 
 struct dc_nest_input {
   size_t size;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dictionary.h"
 
+#include "words.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +29,12 @@ void dc_dictionary_deinit(struct dc_dictionary *dictionary) {
 }
 
 static uint64_t hash_of(const char *text, size_t size) {
-  uint64_t hash = size * MULTIPLIER, word;
+  uint64_t hash = size * MULTIPLIER;
   for (; size >= 8; text += 8, size -= 8) {
-    memcpy(&word, text, 8);
-    hash = (hash ^ word) * MULTIPLIER;
+    hash = (hash ^ dc_word(text)) * MULTIPLIER;
     hash ^= hash >> 29;
   }
-  word = 0;
-  memcpy(&word, text, size);
-  hash = (hash ^ word) * MULTIPLIER;
+  hash = (hash ^ (dc_word(text) & dc_first_bytes(size))) * MULTIPLIER;
   return hash ^ hash >> 32;
 }
 
@@ -48,6 +47,7 @@ static int grow(struct dc_dictionary *dictionary, size_t size) {
     dictionary->ends = ends;
     dictionary->room *= 2;
   }
+  size += 8; /* which may be read behind the last text */
   if (dictionary->capacity - dictionary->size < size) {
     size_t capacity = 2 * dictionary->capacity + size;
     char *bytes = realloc(dictionary->bytes, capacity);
@@ -83,7 +83,7 @@ uint32_t dc_dictionary_get(struct dc_dictionary *dictionary, const char *text, s
     if (slot->hash != hash)
       continue;
     uint64_t begin = slot->id > 1 ? dictionary->ends[slot->id - 2] : 0;
-    if (dictionary->ends[slot->id - 1] - begin == size && !memcmp(dictionary->bytes + begin, text, size))
+    if (dictionary->ends[slot->id - 1] - begin == size && dc_equal(dictionary->bytes + begin, text, size))
       return slot->id - 1;
   }
   if (dictionary->count >= DC_NO_ID - 1 || grow(dictionary, size))
@@ -95,4 +95,26 @@ uint32_t dc_dictionary_get(struct dc_dictionary *dictionary, const char *text, s
   dictionary->ends[dictionary->count] = dictionary->size;
   dictionary->slots[at] = (struct dc_slot){hash, (uint32_t)++dictionary->count};
   return (uint32_t)dictionary->count - 1;
+}
+
+void dc_dictionary_shorten(struct dc_dictionary *dictionary, size_t count) {
+  if (count >= dictionary->count)
+    return;
+  struct dc_slot *slots = dictionary->slots;
+  size_t mask = dictionary->slot_count - 1;
+  for (; dictionary->count > count; dictionary->count--) {
+    uint64_t begin = dictionary->count > 1 ? dictionary->ends[dictionary->count - 2] : 0;
+    size_t at = hash_of(dictionary->bytes + begin, dictionary->ends[dictionary->count - 1] - begin) & mask;
+    while (slots[at].id != dictionary->count)
+      at = (at + 1) & mask;
+    slots[at].id = 0; /* the latest text ended its chain, unless the table grew since: then the chain closes up */
+    for (size_t next = (at + 1) & mask; slots[next].id; next = (next + 1) & mask) {
+      if (((next - (slots[next].hash & mask)) & mask) < ((next - at) & mask))
+        continue;
+      slots[at] = slots[next];
+      slots[next].id = 0;
+      at = next;
+    }
+    dictionary->size = begin;
+  }
 }

@@ -28,7 +28,10 @@ struct dc_dictionary {
 int dc_dictionary_init(struct dc_dictionary *dictionary);
 void dc_dictionary_deinit(struct dc_dictionary *dictionary);
 
-/** The number of a text, which is new or known; DC_NO_ID when memory is short. */
+/** The number of a text, which is new or known, and behind which 8 bytes may be read; DC_NO_ID: memory is short. */
 uint32_t dc_dictionary_get(struct dc_dictionary *dictionary, const char *text, size_t size);
+
+/** Forgets all texts but the first `count`. */
+void dc_dictionary_shorten(struct dc_dictionary *dictionary, size_t count);
 
 #endif

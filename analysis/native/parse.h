@@ -44,12 +44,21 @@ void dc_parser_destroy(struct dc_parser *parser);
 /**
  * Takes whole lines.
  *
- * @param text what to read; its last byte is a line feed
+ * @param text what to read; its last byte is a line feed, and 8 bytes behind it may be read
  * @param source name of the host where a line has none
  * @param rest room for `size` bytes: gets the lines that were not taken
  * @return bytes in `rest`, or -ENOMEM
  */
 int64_t dc_parser_take(struct dc_parser *parser, const char *text, size_t size, const char *source, char *rest);
+
+/** How far a parser has come. */
+struct dc_mark {
+  size_t calls, functions, threads, files, keys;
+};
+
+void dc_parser_mark(const struct dc_parser *parser, struct dc_mark *mark);
+/** Forgets what came since a mark. */
+void dc_parser_return(struct dc_parser *parser, const struct dc_mark *mark);
 
 /** Frees a column and forgets it, in one step that no interrupt of Python's can part. */
 void dc_column_free(void **column);

@@ -1,2 +1,4 @@
 #include "nest.h"
 #include "parse.h"
+#include "reduce.h"
+#include "span.h"

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 from datacrumbs.analysis import schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 _NAMES: Final = f"""
     CREATE TABLE names AS

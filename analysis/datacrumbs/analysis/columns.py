@@ -15,14 +15,18 @@ of the files.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
+from datacrumbs.analysis.lines import LineBuffer
 from datacrumbs.core.errors import BusyError
 from numpy.typing import NDArray
 
@@ -93,7 +97,7 @@ class Parser:
     def __init__(self) -> None:
         self.native = lib.dc_parser_create()
         if self.native == ffi.NULL:
-            raise _no_memory()
+            raise no_memory()
         self._rest = _uncleared("char[]", 1)
         self._busy = threading.Lock()
 
@@ -115,27 +119,71 @@ class Parser:
         with self._busy:
             return int(self.native.calls.size) if self.native else 0
 
-    def take(self, lines: Any, source: int) -> bytes:
-        """Takes the calls of the plain form among whole lines, and returns the other lines.
+    def take(self, buffer: LineBuffer, source: int) -> bytes:
+        """Takes the calls of the plain form out of a buffer, which is empty then, and returns the other lines.
 
         Args:
-            lines: a buffer of lines, each with its end.
+            buffer: whole lines.
             source: the number of the file that they come from.
 
         Raises:
             BusyError: memory is short.
         """
         with self._busy:
-            return self._take(lines, source) if self.native else b""
+            rest = self._take(buffer, source) if self.native and buffer.size else b""
+        buffer.clear()
+        return rest
 
-    def _take(self, lines: Any, source: int) -> bytes:
-        text = ffi.from_buffer(lines)
-        if len(self._rest) < len(text):
-            self._rest = _uncleared("char[]", len(text))
-        left = lib.dc_parser_take(self.native, text, len(text), f"#{source}".encode(), self._rest)
+    def _take(self, buffer: LineBuffer, source: int) -> bytes:
+        if len(self._rest) < buffer.size:
+            self._rest = _uncleared("char[]", buffer.size)
+        with ffi.from_buffer(buffer.data) as text:
+            left = lib.dc_parser_take(self.native, text, buffer.size, f"#{source}".encode(), self._rest)
         if left < 0:
-            raise _no_memory()
+            raise no_memory()
         return bytes(ffi.buffer(self._rest, left))
+
+    def take_span(self, fd: int, start: int, end: int, source: int) -> bytes | None:
+        """Takes the calls of the plain form out of sound gzip members of a file, and returns the other lines.
+
+        Returns:
+            None where something is unusual; then nothing was taken (native/span.h).
+
+        Raises:
+            BusyError: memory is short.
+            OSError: the file cannot be read.
+        """
+        with self._busy:
+            if not self.native:
+                return b""
+            rest = ffi.new("char **")
+            left = lib.dc_span_take(self.native, fd, start, end, f"#{source}".encode(), rest)
+            if left == -errno.EILSEQ:
+                return None
+            if left == -errno.ENOMEM:
+                raise no_memory()
+            if left < 0:
+                raise OSError(-left, os.strerror(-left))
+            lines = bytes(ffi.buffer(rest[0], left)) if left else b""
+            lib.dc_span_free(rest[0])
+            return lines
+
+    def forget(self) -> None:
+        """Forgets the calls, but not what their numbers stand for."""
+        with self.held() as native:
+            if native is not None:
+                native.calls.size = 0
+
+    @contextmanager
+    def held(self) -> Iterator[Any]:
+        """The struct dc_parser, which nobody frees meanwhile; None if somebody has."""
+        with self._busy:
+            yield self.native or None
+
+    def words(self, name: str) -> list[str]:
+        """What the numbers in a column stand for."""
+        words = _words(getattr(self.native, _DICTIONARIES[name]))
+        return [word.replace("\n", _BETWEEN, 1) for word in words] if name == "function" else words
 
 
 _uncleared: Final = ffi.new_allocator(should_clear_after_alloc=False)
@@ -144,60 +192,97 @@ _uncleared: Final = ffi.new_allocator(should_clear_after_alloc=False)
 class _Segment(NamedTuple):
     source: int
     offset: int
-    parser: int
+    worker: int
     begin: int
     end: int
 
 
+class _Keeper:
+    """Keeps all calls in its parser, and remembers which of them are from where."""
+
+    def __init__(self, number: int) -> None:
+        self.parser = Parser()
+        self.segments: list[_Segment] = []
+        self._number, self._begin = number, 0
+
+    def taken(self, source: int, offset: int) -> None:
+        """Nothing to do."""
+
+    def end_part(self, source: int, offset: int) -> None:
+        """Calls since the last part's end are of this one."""
+        begin, self._begin = self._begin, self.parser.size
+        if self._begin > begin:
+            self.segments.append(_Segment(source, offset, self._number, begin, self._begin))
+
+
+class Worker(Protocol):
+    """One of the threads that read: owns a parser, and says what becomes of the calls that it took."""
+
+    parser: Parser
+
+    def taken(self, source: int, offset: int) -> None:
+        """The parser took calls of a file's part that begins at `offset`; more of them may follow."""
+
+    def end_part(self, source: int, offset: int) -> None:
+        """The part has no more calls."""
+
+
+class Sink(Protocol):
+    """Where calls go; a context manager that frees what is left."""
+
+    def worker(self) -> Worker:
+        """One more worker."""
+
+
 @dataclass(slots=True)
 class Collector:
-    """Puts together what the workers took; a context manager that frees what is left."""
+    """A sink that puts together all that the workers took."""
 
-    parsers: list[Parser] = field(default_factory=list)
-    _segments: list[_Segment] = field(default_factory=list)
+    _workers: list[_Keeper] = field(default_factory=list)
 
     def __enter__(self) -> Collector:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for parser in self.parsers:
-            parser.close()
+        for worker in self._workers:
+            worker.parser.close()
 
-    def worker(self) -> tuple[int, Parser]:
-        """A parser for one more worker, and its number."""
-        parser = Parser()
-        self.parsers.append(parser)
-        return self.parsers.index(parser), parser
-
-    def segment(self, source: int, offset: int, parser: int, begin: int) -> None:
-        """The rows of a parser from `begin` on are of the file `source` from `offset` on."""
-        self._segments.append(_Segment(source, offset, parser, begin, self.parsers[parser].size))
+    def worker(self) -> Worker:
+        """One more worker."""
+        self._workers.append(_Keeper(len(self._workers)))
+        return self._workers[-1]
 
     def finish(self, odd: Rows) -> Calls:
         """All calls: those that were taken, in the order of the files, and behind them the odd ones."""
-        words, maps = _merged(self.parsers, odd)
-        segments = sorted(segment for segment in self._segments if segment.end > segment.begin)
+        parsers = [worker.parser for worker in self._workers]
+        words, maps = _merged(parsers, odd)
+        segments = sorted(segment for worker in self._workers for segment in worker.segments)
         total = sum(segment.end - segment.begin for segment in segments) + len(odd.ts)
         columns = {}
         for name, kind in _COLUMNS.items():
             column = np.empty(total, kind)
             at = 0
-            views = [_view(getattr(parser.native.calls, name), parser.size, kind) for parser in self.parsers]
+            views = [_view(getattr(parser.native.calls, name), parser.size, kind) for parser in parsers]
             for segment in segments:
-                part = views[segment.parser][segment.begin : segment.end]
+                part = views[segment.worker][segment.begin : segment.end]
                 room = column[at : at + len(part)]
                 if name in maps:
-                    np.take(maps[name][segment.parser], part, out=room)
+                    # All numbers are in the map; "raise", the default, would take a copy to find that out.
+                    np.take(maps[name][segment.worker], part, out=room, mode="clip")
                 else:
                     room[:] = part
                 at += len(part)
             column[at:] = odd.column(name, maps)
             columns[name] = column
-            for parser in self.parsers:  # else all columns would be in memory twice
+            for parser in parsers:  # else all columns would be in memory twice
                 lib.dc_column_free(ffi.cast("void **", ffi.addressof(parser.native.calls, name)))
-        functions = tuple(Function(*word.split(_BETWEEN, 1)) for word in words["function"])
-        threads = tuple(_thread(word) for word in words["thread"])
-        return Calls(**columns, functions=functions, threads=threads, files=words["file"], keys=words["key"])
+        return _calls(columns, words)
+
+
+def _calls(columns: dict[str, Column], words: dict[str, tuple[str, ...]]) -> Calls:
+    functions = tuple(map(function_of, words["function"]))
+    threads = tuple(map(thread_of, words["thread"]))
+    return Calls(**columns, functions=functions, threads=threads, files=words["file"], keys=words["key"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +301,20 @@ class Rows:
         """A column; texts as numbers."""
         return maps[name][-1] if name in maps else self.numbers[name]
 
+    def calls(self) -> tuple[dict[str, tuple[str, ...]], Calls]:
+        """These calls alone, and the words of their dictionaries."""
+        words, maps = _merged([], self)
+        columns = {name: np.ascontiguousarray(self.column(name, maps), kind) for name, kind in _COLUMNS.items()}
+        return words, _calls(columns, words)
+
 
 def _merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Column]]]:
     """One dictionary from all, and for each column and parser (and the odd rows at last) what its numbers become."""
     words: dict[str, tuple[str, ...]] = {}
     maps: dict[str, list[Column]] = {}
-    for name, member in _DICTIONARIES.items():
+    for name in _DICTIONARIES:
         known: dict[str, int] = {"": 0} if name in ("file", "key") else {}
-        lists = [_words(getattr(parser.native, member)) for parser in parsers]
-        if name == "function":
-            lists = [[word.replace("\n", _BETWEEN, 1) for word in one] for one in lists]
+        lists = [parser.words(name) for parser in parsers]
         lists.append(odd.texts[name])
         maps[name] = [
             np.fromiter((known.setdefault(word, len(known)) for word in one), np.uint32, len(one)) for one in lists
@@ -255,7 +344,13 @@ def thread_word(thread: Thread) -> str:
     return ids.tobytes().decode("latin-1") + thread.host
 
 
-def _thread(word: str) -> Thread:
+def function_of(word: str) -> Function:
+    """The function behind a word of the dictionary."""
+    return Function(*word.split(_BETWEEN, 1))
+
+
+def thread_of(word: str) -> Thread:
+    """The thread behind a word of the dictionary."""
     pid, tid = np.frombuffer(word[:8].encode("latin-1"), np.int32).tolist()
     return Thread(word[8:], None if pid == NO_ID else pid, None if tid == NO_ID else tid)
 
@@ -271,7 +366,8 @@ def _view(pointer: Any, size: int, kind: Any) -> Column:
     return np.frombuffer(ffi.buffer(pointer, size * np.dtype(kind).itemsize), kind)
 
 
-def _no_memory() -> BusyError:
+def no_memory() -> BusyError:
+    """What to raise when memory is short."""
     return BusyError("not enough memory for so many events", "give fewer traces at once")
 
 

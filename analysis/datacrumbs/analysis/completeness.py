@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from datacrumbs.analysis import schema
 from datacrumbs.analysis.catalog import Run
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.trace import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Completeness:
         return 0 if self.captured is None or self.unclosed else max(0, self.captured - self.unwritten - self.read)
 
 
-def judge(traces: Traces) -> Completeness:
+def judge(traces: Reading) -> Completeness:
     """Adds up what all runs of the traces say about themselves, and compares it with what was read."""
     runs = traces.catalog.runs
     count = dict(traces.database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
@@ -71,7 +71,7 @@ def judge(traces: Traces) -> Completeness:
         lost.update({name: n or 0 for name, n in (run.closing.get("lost_by_function") or {}).items()})
     refused = [reason for run in runs for reason in run.opening.get("refused") or ()]
     return Completeness(
-        read=len(traces.calls) + profiled,
+        read=traces.events + profiled,
         captured=_total(runs, "captured") if runs else None,
         lost=_total(runs, "lost") if runs else None,
         lost_by_function=dict(lost.most_common()),

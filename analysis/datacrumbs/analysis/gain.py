@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from datacrumbs.analysis import caused as elsewhere
 from datacrumbs.analysis import findings, layers, patterns
+from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.findings import Finding
+from datacrumbs.analysis.gather import Gathered
 from datacrumbs.analysis.insight import Imbalance, Insight, Kinds, Overlap, Phase
 from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow, Summary
-from datacrumbs.analysis.trace import Traces
+
+Spans = tuple[Column, Column]
+"""Begins and ends in microseconds since 1970, sorted; they do not overlap."""
+Busy = Mapping[int, Spans]
+"""By process, a number in the table `threads`."""
 
 _SLICES: Final = 200
 _FILES: Final = 500
@@ -22,15 +28,17 @@ _DATA: Final = layers.READS | layers.WRITES | layers.COPIES
 _REGIONS: Final = ("region", "compute", "COMPUTE")
 
 
-def gain(traces: Traces, header: Header, functions: Sequence[FunctionRow], processes: Sequence[ProcessRow]) -> Insight:
-    """All of it; `summarise` has made the tables `tally` and `busy`."""
+def gain(
+    traces: Gathered, header: Header, functions: Sequence[FunctionRow], processes: Sequence[ProcessRow], busy: Busy
+) -> Insight:
+    """All of it. `busy` has for each process when it was in calls of the totals."""
     chosen = frozenset(header.total_categories)
     kinds = _kinds([row for row in functions if row.category in chosen])
     imbalance = _imbalance(processes)
-    return Insight(kinds, imbalance, _phases(traces, header), _overlap(traces))
+    return Insight(kinds, imbalance, _phases(traces, header), _overlap(traces, busy))
 
 
-def findings_of(traces: Traces, summary: Summary) -> tuple[Finding, ...]:
+def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
     """What stands out in a summary, with the patterns of the files that took the most time."""
     rows = traces.database.execute(
         f"""
@@ -41,7 +49,8 @@ def findings_of(traces: Traces, summary: Summary) -> tuple[Finding, ...]:
     ).fetchall()
     before = [sum(calls for _, _, calls in rows[:number]) for number in range(len(rows))]
     chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
-    known = patterns.find(traces, [file for file, _ in chosen], summary.header.total_categories)
+    files = [file for file, _ in chosen]
+    known = patterns.of_moves(traces.moves(files, summary.header.total_categories), files)
     return tuple(findings.find(summary, {path: known[file] for file, path in chosen if file in known}))
 
 
@@ -64,59 +73,44 @@ def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
     return Imbalance(len(rows), round(mean), top.busy_ns, top.host, top.pid, ratio, bytes_ratio)
 
 
-def _phases(traces: Traces, header: Header) -> tuple[Phase, ...]:
+def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:
     """Slices in which a call begins or runs on, joined where they touch or leave one slice between them."""
-    if not header.calls:
+    counted = frozenset(header.total_categories)
+    functions = [function if function.category in counted else None for function in traces.functions]
+    slices = traces.sums.slices
+    slices = slices[np.array([*(one is not None for one in functions), False])[slices["function"]]]
+    if not header.calls or not len(slices):
         return ()
-    width = max(1, header.wall_ns // 1000 // _SLICES + 1)
-    words = [", ".join(f"'{name}'" for name in sorted(names)) for names in (layers.READS, layers.WRITES)]
-    rows = traces.database.execute(
-        f"""
-        SELECT
-            (ts - $start) // $width AS slice, max((ts + dur - $start) // $width), count(*), sum(ns)::HUGEINT,
-            min(ts), max(ts + dur),
-            coalesce(sum(ret) FILTER (ret > 0 AND name IN ({words[0]})), 0)::HUGEINT,
-            coalesce(sum(ret) FILTER (ret > 0 AND name IN ({words[1]})), 0)::HUGEINT
-        FROM raw_calls JOIN functions ON functions.id = function
-        WHERE cat IN (SELECT unnest($chosen))
-        GROUP BY slice ORDER BY slice
-        """,
-        {"start": header.started_us, "width": width, "chosen": list(header.total_categories)},
-    ).fetchall()
+    # A power of two, so that the slices of any part of the trace fit into those of the whole (partial.py).
+    shift = max(traces.sums.shift, (header.wall_ns // 1000 // _SLICES).bit_length() - 1)
+    numbers = slices["slice"] >> (shift - traces.sums.shift)
+    slices, numbers = (column[np.argsort(numbers, kind="stable")] for column in (slices, numbers))
     found: list[list[int]] = []
     until = -10
-    for first, last, *rest in rows:
-        calls, time, begin, end, got, put = map(int, rest)
-        if first > until + 2:
-            found.append([begin, end, 0, 0, 0, 0])
-        until = max(until, last)
+    for number, row in zip(numbers.tolist(), slices.tolist(), strict=True):
+        values = dict(zip(slices.dtype.names, row, strict=True))
+        if number > until + 2:
+            found.append([values["first"], values["last"], 0, 0, 0, 0])
+        until = max(until, number, values["last"] >> shift)
         phase = found[-1]
-        phase[1] = max(phase[1], end)
-        for place, amount in enumerate((calls, time, got, put), 2):
-            phase[place] += amount
+        phase[0], phase[1] = min(phase[0], values["first"]), max(phase[1], values["last"])
+        phase[2] += values["calls"]
+        phase[3] += (values["time_high"] << 32) + values["time_low"]
+        moved = (values["moved_high"] << 32) + values["moved_low"]
+        name = traces.functions[values["function"]].name
+        phase[4] += moved if name in layers.READS else 0
+        phase[5] += moved if name in layers.WRITES else 0
     return tuple(Phase(*phase) for phase in found)
 
 
-def _overlap(traces: Traces) -> Overlap | None:
-    rows = traces.database.execute(
-        """
-        SELECT process, ts, ts + dur FROM raw_calls
-        JOIN functions ON functions.id = function JOIN threads ON threads.id = thread
-        WHERE cat IN (SELECT unnest(?)) AND dur > 0
-        """,
-        [list(_REGIONS)],
-    ).fetchnumpy()
-    process, begin, end = (np.asarray(column) for column in rows.values())
-    if not len(process):
-        return None
-    io = traces.database.execute("SELECT process, begins, ends FROM busy").fetchnumpy()
-    of_io, io_begin, io_end = (np.asarray(column) for column in io.values())
+def _overlap(traces: Gathered, busy: Busy) -> Overlap | None:
     region = both = 0
-    for one in np.unique(process):
-        spans = elsewhere.union(begin[process == one], end[process == one])
+    regions = traces.busy(_REGIONS)
+    if not regions:
+        return None
+    for process, spans in regions.items():
         region += int((spans[1] - spans[0]).sum())
-        mine = of_io == one
-        inside = elsewhere.covered(*spans, io_end[mine]) - elsewhere.covered(*spans, io_begin[mine])
-        both += int(inside.sum())
-    whole = int((io_end - io_begin).sum())
+        begin, end = busy.get(process, (np.empty(0, np.int64),) * 2)
+        both += int((elsewhere.covered(*spans, end) - elsewhere.covered(*spans, begin)).sum())
+    whole = sum(int((end - begin).sum()) for begin, end in busy.values())
     return Overlap(1000 * region, 1000 * whole, 1000 * both, both / whole if whole else 0.0)

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from datacrumbs.core import config, runid
-from datacrumbs.core.config import Config
 from datacrumbs.core.errors import NoInputError, UsageError
-from datacrumbs.core.schedulers import JobPart, find_schedulers
-from datacrumbs.core.users import User, find_user
+
+if TYPE_CHECKING:
+    from datacrumbs.core.config import Config
+    from datacrumbs.core.schedulers import JobPart
+    from datacrumbs.core.users import User
 
 _OPTION: Final = "--job"
 _SUFFIX: Final = ".pfw.gz"
@@ -36,6 +37,8 @@ def expand(argv: Sequence[str]) -> list[str]:
             continue
         if not equals and not left:
             raise UsageError("a job's id is missing after --job", "write --job 4711")
+        from datacrumbs.core import config  # takes 40 ms with all it needs, and most ask for files by name
+
         words += map(str, find_traces(value if equals else left.pop(0), config.load()))
     return words
 
@@ -49,6 +52,9 @@ def find_traces(job: str, settings: Config) -> list[Path]:
         UsageError: it is no id.
         NoInputError: there is none.
     """
+    from datacrumbs.core import runid
+    from datacrumbs.core.schedulers import JobPart, find_schedulers
+
     parts = [part for scheduler in find_schedulers().values() for part in scheduler.find_job(job)]
     if not parts:
         parts = [JobPart(runid.check(job), None, ())]
@@ -71,6 +77,8 @@ def find_traces(job: str, settings: Config) -> list[Path]:
 
 
 def _owner(part: JobPart) -> User:
+    from datacrumbs.core.users import find_user
+
     return part.user or find_user(str(os.getuid()))
 
 

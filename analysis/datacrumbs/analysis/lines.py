@@ -1,28 +1,27 @@
-"""Whole lines, gathered in memory that DuckDB reads as if it were a file."""
+"""Whole lines, gathered in memory that C reads, and that DuckDB reads as if it were a file."""
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Final
 
 MAX_LINE: Final = 1 << 20
 """Longest line that is looked at, in bytes; a longer one is left out and counted."""
+SLACK: Final = 64
+"""Bytes behind the lines that C may read (native/words.h)."""
 
 
 class LineBuffer:
-    """Takes text in pieces of any kind and holds its whole lines; a context manager.
+    """Takes text in pieces of any kind and holds its whole lines.
 
     The `[` with which a trace begins and the `]` with which some end are no records and are left out.
     """
 
     def __init__(self) -> None:
-        self._fd = os.memfd_create("datacrumbs-lines", os.MFD_CLOEXEC)
-        self.path: Final = f"/proc/self/fd/{self._fd}"
-        """The name under which this process can read the lines."""
+        self.data = bytearray(SLACK)
+        """The lines are the first `size` bytes; at least `SLACK` more follow."""
         self.size = 0
         """Bytes of whole lines."""
         self.overlong = 0
@@ -31,12 +30,6 @@ class LineBuffer:
         self._skipping = False
         self._mark = 0
         self._at_start = True
-
-    def __enter__(self) -> LineBuffer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        os.close(self._fd)
 
     def add(self, piece: bytes) -> None:
         """Appends text; a line's last part may come later."""
@@ -82,31 +75,37 @@ class LineBuffer:
         if tail.endswith(b"}") and not cut:
             self._write(tail + b"\n")
         closing = b"\n]\n"
-        if self.size >= len(closing) and os.pread(self._fd, len(closing), self.size - len(closing)) == closing:
+        if self.data[max(0, self.size - len(closing)) : self.size] == closing:
             self.size -= len(closing) - 1
         return bool(tail) and not tail.endswith((b"}", b"]"))
 
-    @contextmanager
-    def view(self) -> Iterator[mmap.mmap]:
-        """The whole lines, of which there are some, in memory, until the end of the context."""
-        os.ftruncate(self._fd, self.size)
-        with mmap.mmap(self._fd, self.size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as lines:
-            yield lines
-
-    def seal(self) -> None:
-        """Makes the file behind `path` hold exactly the whole lines."""
-        os.ftruncate(self._fd, self.size)
+    @property
+    def lines(self) -> bytes:
+        """A copy of the whole lines."""
+        return bytes(memoryview(self.data)[: self.size])
 
     def clear(self) -> None:
         """Forgets the whole lines, but not the part of a line that waits for its end."""
         self.size = self._mark = 0
 
+    @contextmanager
+    def as_file(self) -> Iterator[str]:
+        """The name under which this process can read the whole lines until the end of the context."""
+        fd = os.memfd_create("datacrumbs-lines", os.MFD_CLOEXEC)
+        try:
+            view = memoryview(self.data)[: self.size]
+            while view:
+                view = view[os.write(fd, view) :]
+            yield f"/proc/self/fd/{fd}"
+        finally:
+            os.close(fd)
+
     def _write(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(self._fd, view, self.size)
-            self.size += written
-            view = view[written:]
+        end = self.size + len(data)
+        if end + SLACK > len(self.data):
+            self.data.extend(bytes(end + SLACK - len(self.data) + len(self.data) // 2))
+        self.data[self.size : end] = data
+        self.size = end
 
 
 def _opening(piece: bytes) -> bytes:

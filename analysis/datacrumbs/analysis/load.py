@@ -13,25 +13,39 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-import duckdb
 import numpy as np
 from datacrumbs.analysis import members, schema
-from datacrumbs.analysis.columns import Calls, Collector, Function, Parser, Rows, Thread, function_word, thread_word
+from datacrumbs.analysis.columns import (
+    Calls,
+    Collector,
+    Function,
+    Rows,
+    Sink,
+    Thread,
+    Worker,
+    function_word,
+    thread_word,
+)
 from datacrumbs.analysis.lines import MAX_LINE, LineBuffer
 from datacrumbs.analysis.members import Damage, MemberEnd, Span
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.core.files import open_regular, read_error
 
+if TYPE_CHECKING:
+    import duckdb
+
 CHUNK: Final = 2 << 20
 """Bytes of text that are taken apart at once: they stay in the processor's cache."""
 REST: Final = 32 << 20
 """Bytes of other lines that go into the table at once: more rows than one of DuckDB's row groups."""
+MAX_SPAN: Final = 64 << 20
+"""Compressed bytes of a span that is read in one go; members that are longer are read piece by piece."""
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
 
@@ -44,13 +58,19 @@ class Note:
     text: str
 
 
+class Others(Protocol):
+    """Takes lines that are no plain calls, from any worker."""
+
+    def __call__(self, source: int, buffer: LineBuffer, /) -> None: ...
+
+
 @dataclass(slots=True)
 class _Job:
     """What the workers on one command share."""
 
-    database: duckdb.DuckDBPyConnection
+    sink: Sink
+    others: Others
     progress: Progress
-    collector: Collector
     notes: list[tuple[int, int, str]] = field(default_factory=list)
     """Source, offset and text of each note: workers finish in any order, so they are sorted at the end."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -75,20 +95,68 @@ def load(
         BusyError: memory is short.
     """
     with Collector() as collector:
-        job = _Job(database, progress, collector)
-        with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
-            for source, path in enumerate(paths):
-                try:
-                    with open_regular(path, follow=True) as fd:
-                        part = _File.of(source, fd)
-                        _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
-                except OSError as error:
-                    raise read_error(path, error) from error
-        calls = collector.finish(_odd(database))
-    return calls, [Note(paths[source], text) for source, _, text in sorted(job.notes)]
+        notes = read(paths, collector, inserter(lambda: database), progress, workers)
+        return collector.finish(odd_calls(database)), notes
 
 
-def _odd(database: duckdb.DuckDBPyConnection) -> Rows:
+def read(paths: Sequence[Path], sink: Sink, others: Others, progress: Progress, workers: int) -> list[Note]:
+    """Reads trace files: plain calls go into the sink, all other lines to `others`.
+
+    Returns:
+        What could not be read, and why, in the order of the files.
+
+    Raises:
+        NoInputError: a file cannot be opened or read.
+        BusyError: memory is short.
+    """
+    job = _Job(sink, others, progress)
+    with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
+        for source, path in enumerate(paths):
+            try:
+                with open_regular(path, follow=True) as fd:
+                    part = _File.of(source, fd)
+                    _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
+            except OSError as error:
+                raise read_error(path, error) from error
+    return [Note(paths[source], text) for source, _, text in sorted(job.notes)]
+
+
+def read_range(path: Path, source: int, sink: Sink, others: Others, begin: int, end: int, size: int) -> list[Note]:
+    """Reads, in this thread, the members of a file that begin in a range of its bytes.
+
+    Args:
+        path: the file; others read the rest of it.
+        source: its number.
+        sink: where plain calls go.
+        others: takes all other lines.
+        begin: the range's first byte.
+        end: the byte behind it.
+        size: of the file, or of what counts of it.
+
+    Raises:
+        NoInputError: the file cannot be opened or read.
+        BusyError: memory is short.
+    """
+    job = _Job(sink, others, lambda _: None)
+    try:
+        with open_regular(path, follow=True) as fd:
+            _read(job, _File.of_range(source, fd, begin, end, size))
+    except OSError as error:
+        raise read_error(path, error) from error
+    return [Note(path, text) for _, _, text in sorted(job.notes)]
+
+
+def inserter(database: Callable[[], duckdb.DuckDBPyConnection]) -> Others:
+    """What puts lines into the table `records` of a database, which is asked for when it is needed."""
+
+    def insert(source: int, buffer: LineBuffer, /) -> None:
+        with database().cursor() as cursor, buffer.as_file() as name:
+            cursor.execute(schema.insert(name, source, MAX_OBJECT))
+
+    return insert
+
+
+def odd_calls(database: duckdb.DuckDBPyConnection) -> Rows:
     """Takes the calls out of `records`."""
     numbers = database.execute(schema.ODD_NUMBERS).fetchnumpy()
     texts = database.execute(schema.ODD_TEXTS).fetchall()
@@ -112,7 +180,6 @@ def _finish(job: _Job, futures: list[Future[None]]) -> None:
     finally:
         if not all(future.done() for future in futures):
             job.stop.set()
-            job.database.interrupt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +202,18 @@ class _File:
         starts = members.boundaries(fd, size)
         return _File(source, fd, starts, deque(members.spans(starts, size)))
 
+    @staticmethod
+    def of_range(source: int, fd: int, begin: int, end: int, size: int) -> _File:
+        """What begins in a range of the file's first `size` bytes."""
+        if not members.is_gzip(fd):
+            return _File(source, fd, [], deque([Span(0, size)] if begin == 0 else []))
+        starts = members.boundaries(fd, min(end, size), begin)
+        after = next(members.boundaries_from(fd, size, end), size) if end < size else size
+        starts = [start for start in starts if start < end]
+        if not starts:
+            return _File(source, fd, [0], deque())
+        return _File(source, fd, [*starts, after], deque(members.spans(starts, after)))
+
     def take(self) -> Span | None:
         """The next span, for whichever worker asks first; None when there is none left."""
         with contextlib.suppress(IndexError):
@@ -146,31 +225,40 @@ class _File:
 
 
 def _read(job: _Job, file: _File) -> None:
-    """One worker: inflates spans as long as there are any, and takes their lines apart a chunk at a time."""
-    number, parser = job.collector.worker()
-    with job.database.cursor() as cursor, LineBuffer() as buffer, LineBuffer() as rest:
-        while (span := file.take()) and not job.stop.is_set():
-            begin = parser.size
+    """One worker: takes the calls of spans as long as there are any."""
+    worker = job.sink.worker()
+    buffer, rest = LineBuffer(), LineBuffer()
+    while (span := file.take()) and not job.stop.is_set():
+        lines = _short_way(worker, file, span)
+        if lines is not None:
+            rest.add(lines)
+            job.progress(span.end - span.start)
+        else:
             for _ in _gather(job, file, span, buffer):
-                rest.add(_take(parser, buffer, file.source))
-                if rest.size >= REST:
-                    _insert(cursor, rest, file.source)
-            rest.add(_take(parser, buffer, file.source))
-            job.collector.segment(file.source, span.start, number, begin)
-        _insert(cursor, rest, file.source)
-        if buffer.overlong:
-            text = f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"
-            job.notes.append((file.source, 0, text))
+                rest.add(worker.parser.take(buffer, file.source))
+                worker.taken(file.source, span.start)
+                _pass_on(job, rest, file.source, REST)
+            rest.add(worker.parser.take(buffer, file.source))
+        worker.end_part(file.source, span.start)
+        _pass_on(job, rest, file.source, REST)
+    _pass_on(job, rest, file.source, 1)
+    if buffer.overlong:
+        text = f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"
+        job.notes.append((file.source, 0, text))
 
 
-def _take(parser: Parser, buffer: LineBuffer, source: int) -> bytes:
-    """Moves the plain calls of a buffer into columns, and returns the other lines."""
-    if not buffer.size:
-        return b""
-    with buffer.view() as lines:
-        rest = parser.take(lines, source)
-    buffer.clear()
-    return rest
+def _short_way(worker: Worker, file: _File, span: Span) -> bytes | None:
+    """Lines that are no plain calls; None where the span is not sound from end to end, or very long."""
+    if not file.starts or span.end - span.start > MAX_SPAN:
+        return None
+    return worker.parser.take_span(file.fd, span.start, span.end, file.source)
+
+
+def _pass_on(job: _Job, rest: LineBuffer, source: int, least: int) -> None:
+    """Hands on lines that are no plain calls, if they are many."""
+    if rest.size >= least:
+        job.others(source, rest)
+        rest.clear()
 
 
 def _gather(job: _Job, file: _File, span: Span, buffer: LineBuffer) -> Iterator[None]:
@@ -205,13 +293,6 @@ def _take_damage(job: _Job, source: int, buffer: LineBuffer, damage: Damage) -> 
     return damage.cut
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, buffer: LineBuffer, source: int) -> None:
-    if buffer.size:
-        buffer.seal()
-        cursor.execute(schema.insert(buffer.path, source, MAX_OBJECT))
-        buffer.clear()
-
-
 @contextlib.contextmanager
 def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB in memory that reads nothing but what it is told to.
@@ -220,6 +301,8 @@ def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
         spill: a folder for what does not fit into memory.
         threads: how many it may use.
     """
+    import duckdb  # takes 0.1 s: reading need not wait for it
+
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "temp_directory": str(spill),

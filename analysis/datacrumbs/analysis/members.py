@@ -60,18 +60,22 @@ def is_gzip(fd: int) -> bool:
     return os.pread(fd, len(MAGIC), 0) == MAGIC
 
 
-def boundaries(fd: int, size: int) -> list[int]:
-    """The offsets in the first `size` bytes of a gzip file at which a member begins that begins with a whole line."""
-    found = []
+def boundaries(fd: int, size: int, begin: int = 0) -> list[int]:
+    """The offsets from `begin` to `size` of a gzip file at which a member begins that begins with a whole line."""
+    found = list(boundaries_from(fd, size, begin))
+    return found if begin or found[:1] == [0] else [0, *found]
+
+
+def boundaries_from(fd: int, size: int, begin: int) -> Iterator[int]:
+    """The same one by one, without the file's beginning, which is one whatever it holds."""
     overlap = len(MAGIC) - 1
-    for block in range(0, size, 4 << 20):
+    for block in range(begin, size, 4 << 20):
         data = os.pread(fd, min((4 << 20) + overlap, size - block), block)
         at = data.find(MAGIC)
         while at >= 0:
             if _begins_a_record(fd, block + at):
-                found.append(block + at)
+                yield block + at
             at = data.find(MAGIC, at + 1)
-    return found if found[:1] == [0] else [0, *found]
 
 
 def _begins_a_record(fd: int, offset: int) -> bool:
@@ -86,8 +90,8 @@ def _begins_a_record(fd: int, offset: int) -> bool:
 
 
 def spans(starts: list[int], size: int) -> list[Span]:
-    """Cuts a file at some of its members' starts, so that workers can share it."""
-    cuts = [0]
+    """Cuts a file, from the first of its members' starts on, at some of them, so that workers can share it."""
+    cuts = starts[:1] or [0]
     for start in starts:
         if start - cuts[-1] >= _SPAN:
             cuts.append(start)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import layers
-from datacrumbs.analysis.columns import NULL, Calls, Column
+from datacrumbs.analysis.columns import NULL, Column, Function
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096
@@ -63,6 +63,20 @@ class FilePattern:
         return "mixed"
 
 
+class Moves(NamedTuple):
+    """Calls that read, wrote, sought or opened some files and did not fail, in the order of the traces."""
+
+    file: Column
+    """An index into the list of files that are asked about."""
+    thread: Column
+    kind: Column
+    """What `kinds` says of the function."""
+    ts: Column
+    ret: Column
+    offset: Column
+    """Below zero: the call does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Calls that moved bytes, by stream and in the order of their begins."""
@@ -83,22 +97,44 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
         files: rows of the table `files`.
         categories: those whose calls count, so that each byte counts once.
     """
+    calls = traces.calls
     # Files that only profiles know have no calls of their own.
-    files = [file for file in files if file < len(traces.calls.files)]
-    if not files:
+    files = [file for file in files if file < len(calls.files)]
+    place_of = np.full(len(calls.files), -1, np.int64)
+    place_of[files] = range(len(files))
+    kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
+    rows = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0) & (calls.ret >= 0))
+    return of_moves(
+        Moves(
+            place_of[calls.file[rows]], calls.thread[rows], kind_of[calls.function[rows]], calls.ts[rows],
+            calls.ret[rows], calls.offset[rows],
+        ),
+        files,
+    )  # fmt: skip
+
+
+def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]:
+    """What the calls of each function do to a file; 0: nothing that matters here."""
+    counted = frozenset(categories)
+    return [_kind(one.name) if one.category in counted else 0 for one in functions]
+
+
+def of_moves(moves: Moves, files: Sequence[int]) -> dict[int, FilePattern]:
+    """The patterns of some files that the calls on them show."""
+    if not len(moves.file):
         return {}
-    rows = _rows(traces.calls, files, frozenset(categories))
+    rows = _rows(moves, len(files))
     if not len(rows.file):
         return {}
     number = len(files)
-    kinds = {kind: np.bincount(rows.file[rows.kind == kind], minlength=number) for kind in (_READ, _WRITE)}
+    of_kind = [np.bincount(rows.file[rows.kind == kind], minlength=number) for kind in (_READ, _WRITE)]
     steps = [np.bincount(rows.file[1:][mask], minlength=number) for mask in _steps(rows)]
     sizes, shares = _common(rows, number)
     extent = np.zeros(number, np.int64)
     np.maximum.at(extent, rows.file, rows.begin + rows.size)
     again = _again(rows, number)
     columns = [
-        *kinds.values(), *steps, sizes, shares, np.bincount(rows.file[rows.size < SMALL], minlength=number),
+        *of_kind, *steps, sizes, shares, np.bincount(rows.file[rows.size < SMALL], minlength=number),
         np.bincount(rows.file[rows.placed], minlength=number),
         np.bincount(rows.file[rows.placed & (rows.begin % SMALL == 0)], minlength=number), extent, again,
     ]  # fmt: skip
@@ -107,22 +143,29 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     return {file: pattern for file, pattern in found.items() if pattern.reads or pattern.writes}
 
 
-def _rows(calls: Calls, files: Sequence[int], categories: frozenset[str]) -> _Rows:
-    kinds = [_kind(one.name) if one.category in categories else 0 for one in calls.functions]
-    kind_of = np.array([*kinds, 0], np.uint8)
-    place_of = np.full(len(calls.files), -1, np.int64)
-    place_of[list(files)] = range(len(files))
-    chosen = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0))
-    ret = calls.ret[chosen]
-    chosen = chosen[ret >= 0]
-    file = place_of[calls.file[chosen]]
-    stream = calls.thread[chosen].astype(np.int64) * len(files) + file
-    order = np.lexsort((calls.ts[chosen], stream))
-    chosen, file, stream = chosen[order], file[order], stream[order]
-    kind, size, offset = kind_of[calls.function[chosen]], calls.ret[chosen], calls.offset[chosen]
+def _rows(moves: Moves, files: int) -> _Rows:
+    stream = moves.thread.astype(np.int64) * files + moves.file
+    order = by_groups(stream)
+    if np.any((stream[order][1:] == stream[order][:-1]) & (moves.ts[order][1:] < moves.ts[order][:-1])):
+        order = np.lexsort((moves.ts, stream))
+    file, stream, kind = moves.file[order], stream[order], moves.kind[order]
+    size, offset = moves.ret[order].astype(np.int64), moves.offset[order].astype(np.int64)
     begin, placed = _places(stream, kind, size, offset)
     moved = (kind <= _WRITE) & (size > 0)
     return _Rows(file[moved], stream[moved], kind[moved], begin[moved], size[moved], placed[moved])
+
+
+def by_groups(numbers: Column) -> Column:
+    """An order that brings equal whole numbers together, those of one group in the order in which they are.
+
+    16 bits at a time, since numpy sorts those in linear time.
+    """
+    low = numbers - numbers.min() if len(numbers) else numbers
+    order = np.argsort((low & 0xFFFF).astype(np.uint16), kind="stable")
+    most = int(low.max()) if len(low) else 0
+    for shift in range(16, most.bit_length(), 16):
+        order = order[np.argsort(((low >> shift) & 0xFFFF).astype(np.uint16)[order], kind="stable")]
+    return order
 
 
 def _kind(name: str) -> int:
@@ -158,7 +201,8 @@ def _steps(rows: _Rows) -> tuple[Column, Column, Column]:
 
 def _common(rows: _Rows, number: int) -> tuple[Column, Column]:
     """The most common size of each file's calls, and its share."""
-    order = np.lexsort((rows.size, rows.file))
+    order = by_groups(rows.size)
+    order = order[by_groups(rows.file[order])]
     file, size = rows.file[order], rows.size[order]
     first = np.ones(len(file), bool)
     first[1:] = (file[1:] != file[:-1]) | (size[1:] != size[:-1])
@@ -177,7 +221,7 @@ def _again(rows: _Rows, number: int) -> Column:
     """Bytes of each file that were read again: what was read, less what was read at least once."""
     reads = (rows.kind == _READ) & rows.placed
     file, size = rows.file[reads], rows.size[reads]
-    begin = rows.begin[reads] + file * (2 * _FARTHEST)
+    begin = rows.begin[reads] + file.astype(np.int64) * (2 * _FARTHEST)
     order = np.argsort(begin, kind="stable")
     begin, end, file, size = begin[order], begin[order] + size[order], file[order], size[order]
     covered = np.maximum.accumulate(end)[:-1] if len(end) else end

@@ -8,10 +8,12 @@ profiled_spread  cat, name, q: about the median and the 99th percentile of each 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 from datacrumbs.analysis import schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 MAX_COUNT: Final = 1 << 53
 """Numbers above this are a mistake: sums of them could overflow."""
@@ -72,8 +74,8 @@ _SPREAD: Final = f"""
                 try_cast(json_extract_string(spread, '$."' || power || '"') AS BIGINT) AS calls
             FROM (SELECT cat, name, spread, unnest(json_keys(spread)) AS power FROM profiles)
             UNION ALL
-            SELECT functions.cat, functions.name, if(ns < 2, 0, floor(log2(ns)))::INTEGER, 1
-            FROM raw_calls JOIN functions ON functions.id = function
+            SELECT functions.cat, functions.name, power, calls
+            FROM powers JOIN functions ON functions.id = function
             WHERE (functions.cat, functions.name) IN (SELECT (cat, name) FROM profiles)
         )
         WHERE bucket BETWEEN 0 AND 62 AND calls BETWEEN 1 AND {MAX_COUNT}
@@ -90,11 +92,23 @@ _SPREAD: Final = f"""
 """
 
 
+_NONE: Final = """
+    CREATE TABLE profiles (
+        cat VARCHAR, name VARCHAR, host VARCHAR, pid INTEGER, ts BIGINT, dur BIGINT, ns BIGINT, calls BIGINT,
+        errors BIGINT, moved BIGINT, longest BIGINT, spread JSON, path VARCHAR, process BIGINT, file BIGINT
+    );
+    CREATE TABLE profiled_spread (cat VARCHAR, name VARCHAR, q BIGINT[]);
+"""
+
+
 def make(database: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables, which are empty where nothing was profiled."""
-    database.execute(_PROFILES)
-    if database.execute("SELECT count(*) FROM profiles").fetchall()[0][0]:
+    """Makes the tables, which are empty where nothing was profiled.
+
+    There is a table or view `powers`: how many calls of a function have durations of 2^power nanoseconds and more.
+    """
+    if database.execute(f"SELECT count(*) FROM records WHERE kind = {schema.KIND_PROFILE}").fetchall()[0][0]:
+        database.execute(_PROFILES)
         database.execute(_MORE_FILES)
         database.execute(_SPREAD)
     else:
-        database.execute("CREATE TABLE profiled_spread (cat VARCHAR, name VARCHAR, q BIGINT[])")
+        database.execute(_NONE)

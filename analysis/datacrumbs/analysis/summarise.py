@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
+import numpy as np
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
+from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.completeness import judge
-from datacrumbs.analysis.gain import gain
+from datacrumbs.analysis.gain import Busy, Spans, gain
+from datacrumbs.analysis.gather import QUANTILES, Gathered, of_traces
 from datacrumbs.analysis.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from datacrumbs.analysis.trace import Traces
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def _words(texts: Iterable[str]) -> str:
@@ -25,15 +30,7 @@ _TALLY: Final = """
         functions.cat, functions.name, threads.process, threads.host, threads.pid,
         sums.function, sums.thread, sums.file,
         calls, errors, time, longest, first, last, moved
-    FROM (
-        SELECT
-            function, thread, file,
-            count(*) AS calls, count(*) FILTER (ret BETWEEN -4095 AND -1) AS errors,
-            sum(ns) AS time, max(ns) AS longest, min(ts) AS first, max(ts + dur) AS last,
-            sum(ret) FILTER (ret > 0) AS moved
-        FROM raw_calls
-        GROUP BY ALL
-    ) AS sums
+    FROM tally_of_calls AS sums
     JOIN functions ON functions.id = sums.function
     JOIN threads ON threads.id = sums.thread
     UNION ALL
@@ -56,9 +53,8 @@ _CATEGORIES: Final = f"SELECT cat, {_SUMS} FROM tally GROUP BY cat ORDER BY time
 
 _FUNCTIONS: Final = f"""
     WITH spread AS (
-        SELECT functions.cat, functions.name, q
-        FROM (SELECT function, quantile_disc(ns, [0.5, 0.99]) AS q FROM raw_calls GROUP BY function)
-        JOIN functions ON functions.id = function
+        SELECT functions.cat, functions.name, [p50, p99] AS q
+        FROM quantiles JOIN functions ON functions.id = function
         WHERE (functions.cat, functions.name) NOT IN (SELECT (cat, name) FROM profiles)
         UNION ALL
         SELECT cat, name, q FROM profiled_spread
@@ -88,42 +84,6 @@ _PROCESSES: Final = f"""
     ORDER BY time DESC, name_of_host, id
 """
 
-_EDGES: Final = """
-    CREATE TABLE busy AS
-    SELECT process, greatest(ts, before) AS begins, ends
-    FROM (
-        SELECT process, ts, ts + dur AS ends, coalesce(max(ts + dur) OVER (
-            PARTITION BY process ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ), 0) AS before
-        FROM (
-            SELECT process, ts, dur, cat
-            FROM raw_calls JOIN threads ON threads.id = thread JOIN functions ON functions.id = function
-            UNION ALL
-            SELECT process, ts, dur, cat FROM profiles
-        )
-        WHERE dur > 0 AND cat IN (SELECT unnest(?))
-    )
-    WHERE ends > before
-"""
-"""Each call's part that no earlier call of its process covers: the parts of one process do not overlap.
-
-Times are in the trace's microseconds: rounding down moves both ends of a call alike, so that sums of parts are right.
-A profile's calls count as if they were made one after the other from the first one on.
-"""
-
-_BUSY: Final = "SELECT process, 1000 * sum(ends - begins) FROM busy GROUP BY process"
-
-_WALL: Final = """
-    SELECT 1000 * coalesce(sum(ends - greatest(begins, before)), 0)
-    FROM (
-        SELECT begins, ends, coalesce(max(ends) OVER (
-            ORDER BY begins ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ), 0) AS before
-        FROM busy
-    )
-    WHERE ends > before
-"""
-
 _THREADS: Final = """
     SELECT coalesce(sum(greatest(1, threads)), 0)::BIGINT
     FROM (SELECT count(DISTINCT thread) AS threads FROM tally GROUP BY process)
@@ -139,25 +99,26 @@ _SPAN: Final = f"""
 """
 
 
-def summarise(traces: Traces) -> Summary:
+def summarise(traces: Traces | Gathered) -> Summary:
     """The whole summary of opened traces; cutting its tables to the top N is the reporter's work."""
-    database = traces.database
+    whole = of_traces(traces) if isinstance(traces, Traces) else traces
+    database = whole.database
     database.execute(_TALLY)
     categories = _categories(database)
-    chosen = layers.totals((row.category for row in categories), from_kernel=bool(traces.catalog.runs))
-    database.execute(_EDGES, [sorted(chosen)])
-    processes = _processes(database, chosen, traces.catalog.processes)
+    chosen = layers.totals((row.category for row in categories), from_kernel=bool(whole.catalog.runs))
+    busy = whole.busy(sorted(chosen))
+    processes = _processes(database, chosen, whole.catalog.processes, busy)
     files = _files(database, chosen)
-    header = _header(traces, [row for row in categories if row.category in chosen], processes, files)
-    functions = _functions(database)
+    header = _header(whole, [row for row in categories if row.category in chosen], processes, files, busy)
+    functions = _functions(whole)
     return Summary(
         header=header,
-        completeness=judge(traces),
+        completeness=judge(whole),
         categories=tuple(categories),
         functions=tuple(functions),
         files=tuple(files),
         processes=tuple(processes),
-        insight=gain(traces, header, functions, processes),
+        insight=gain(whole, header, functions, processes, busy),
     )
 
 
@@ -168,10 +129,13 @@ def _categories(database: duckdb.DuckDBPyConnection) -> list[CategoryRow]:
     ]
 
 
-def _functions(database: duckdb.DuckDBPyConnection) -> list[FunctionRow]:
+def _functions(whole: Gathered) -> list[FunctionRow]:
+    spread = np.array(whole.quantiles(), np.int64).reshape(-1, len(QUANTILES))
+    columns = {"function": np.arange(len(spread)), "p50": spread[:, 0].copy(), "p99": spread[:, 1].copy()}
+    whole.database.register("quantiles", columns)
     return [
         FunctionRow(category, name, calls, errors, time, round(time / calls), p50, p99, longest, read, written, copied)
-        for category, name, calls, errors, time, read, written, copied, p50, p99, longest in database.execute(
+        for category, name, calls, errors, time, read, written, copied, p50, p99, longest in whole.database.execute(
             _FUNCTIONS
         ).fetchall()
     ]
@@ -182,26 +146,33 @@ def _files(database: duckdb.DuckDBPyConnection, chosen: frozenset[str]) -> list[
 
 
 def _processes(
-    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process]
+    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process], busy: Busy
 ) -> list[ProcessRow]:
-    busy = dict(database.execute(_BUSY).fetchall())
     rows = []
     for host, pid, threads, calls, errors, time, *moved, key in database.execute(
         _PROCESSES, [sorted(chosen)]
     ).fetchall():
         who = known.get((host, pid), Process())
         rows.append(
-            ProcessRow(host, pid, who.name, who.command, threads, calls, errors, time, int(busy.get(key, 0)), *moved)
+            ProcessRow(host, pid, who.name, who.command, threads, calls, errors, time, _length(busy.get(key)), *moved)
         )
     return rows
 
 
-def _header(traces: Traces, totals: list[CategoryRow], processes: list[ProcessRow], files: list[FileRow]) -> Header:
+def _length(spans: Spans | None) -> int:
+    """What spans that do not overlap, in microseconds, are together, in nanoseconds."""
+    return 1000 * int((spans[1] - spans[0]).sum()) if spans else 0
+
+
+def _header(
+    traces: Gathered, totals: list[CategoryRow], processes: list[ProcessRow], files: list[FileRow], busy: Busy
+) -> Header:
     runs = traces.catalog.runs
     first, last = traces.database.execute(_SPAN).fetchall()[0]
     started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
-    busy = sum(row.busy_ns for row in processes)
-    io_wall = busy if len(processes) < 2 else int(traces.database.execute(_WALL).fetchall()[0][0])
+    in_io = sum(row.busy_ns for row in processes)
+    together = [np.concatenate(columns) for columns in zip(*busy.values(), strict=True)]
+    io_wall = _length((*union(*together),)) if together else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
     hosts = {host for host, _ in traces.catalog.processes} | {row.host for row in processes}
     return Header(
@@ -219,7 +190,7 @@ def _header(traces: Traces, totals: list[CategoryRow], processes: list[ProcessRo
         bytes_written=sum(row.bytes_written for row in totals),
         bytes_copied=sum(row.bytes_copied for row in totals),
         io_time_ns=sum(row.time_ns for row in totals),
-        io_busy_ns=busy,
+        io_busy_ns=in_io,
         io_wall_ns=io_wall,
         bytes_per_s_io=_per_second(moved, io_wall),
         bytes_per_s_wall=_per_second(moved, wall),

@@ -10,11 +10,13 @@ calls      a view that joins them, with NULL where there is nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import numpy as np
-from datacrumbs.analysis.columns import NULL, Calls
+from datacrumbs.analysis.columns import NULL, Calls, Function, Thread
+
+if TYPE_CHECKING:
+    import duckdb
 
 _DIMENSIONS: Final = (
     """CREATE TABLE functions AS SELECT id, name, cat, layer FROM dimension""",
@@ -43,26 +45,45 @@ _VIEW: Final = f"""
 """
 
 
+_POWERS: Final = """
+    CREATE VIEW powers AS
+    SELECT function, if(ns < 2, 0, floor(log2(ns)))::INTEGER AS power, count(*) AS calls FROM raw_calls GROUP BY ALL
+"""
+"""For profiles.py."""
+
+
 def make(database: duckdb.DuckDBPyConnection, calls: Calls, layers: Sequence[str]) -> None:
     """Makes all of them. `names` exists (catalog.py); `layers` has one for each function."""
     database.register("raw_calls", calls.columns)
+    make_dimensions(database, calls.functions, calls.threads, calls.files, layers)
+    database.execute(_VIEW)
+    database.execute(_POWERS)
+
+
+def processes_of(threads: Sequence[Thread]) -> list[int]:
+    """The number of each thread's process."""
     processes: dict[tuple[str, int | None], int] = {}
-    threads = calls.threads
+    return [processes.setdefault((thread.host, thread.pid), len(processes)) for thread in threads]
+
+
+def make_dimensions(
+    database: duckdb.DuckDBPyConnection, functions: Sequence[Function], threads: Sequence[Thread],
+    files: Sequence[str], layers: Sequence[str],
+) -> None:  # fmt: skip
+    """Makes `functions`, `threads` and `files`, whose parts are those of columns.Calls."""
     dimensions: tuple[dict[str, Any], ...] = (
         {
-            "name": _texts(function.name for function in calls.functions),
-            "cat": _texts(function.category for function in calls.functions),
+            "name": _texts(function.name for function in functions),
+            "cat": _texts(function.category for function in functions),
             "layer": _texts(layers),
         },
         {
             "key": _texts(thread.host for thread in threads),
             "pid": _numbers([thread.pid for thread in threads]),
             "tid": _numbers([thread.tid for thread in threads]),
-            "process": np.array(
-                [processes.setdefault((thread.host, thread.pid), len(processes)) for thread in threads], np.uint32
-            ),
+            "process": np.array(processes_of(threads), np.uint32),
         },
-        {"form": _texts(file[:1] for file in calls.files), "key": _texts(file[1:] for file in calls.files)},
+        {"form": _texts(file[:1] for file in files), "key": _texts(file[1:] for file in files)},
     )
     for statement, dimension in zip(_DIMENSIONS, dimensions, strict=True):
         size = len(next(iter(dimension.values())))
@@ -73,7 +94,6 @@ def make(database: duckdb.DuckDBPyConnection, calls: Calls, layers: Sequence[str
         else:
             columns = ", ".join(f"NULL AS {name}" for name in ("id", *dimension))
             database.execute(statement.replace("FROM dimension", f"FROM (SELECT {columns} LIMIT 0) AS dimension"))
-    database.execute(_VIEW)
 
 
 def _texts(texts: Any) -> Any:

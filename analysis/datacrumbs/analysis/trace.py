@@ -9,38 +9,56 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 from datacrumbs.analysis import layers, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import Note, database, load
 from datacrumbs.core.errors import BusyError
 
+if TYPE_CHECKING:
+    import duckdb
+
 MAX_WORKERS: Final = 16
 """Threads that read a trace; beyond that the disk is what one waits for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
-    """Some trace files, read.
+class Reading:
+    """What all answers know of some trace files that were read.
 
-    `calls` are all calls; `database` has them as the table `raw_calls`, what their numbers stand for as `functions`,
-    `threads` and `files`, calls that were added up as `profiles`, and all other lines as `records` (schema.py) and
-    `names` (catalog.py); `notes` say what could not be read.
+    `database` has what the numbers in columns stand for as `functions`, `threads` and `files` (tables.py), calls that
+    were added up as `profiles`, all lines that are no calls as `records` (schema.py), and `names` (catalog.py).
     """
 
     database: duckdb.DuckDBPyConnection
-    calls: Calls
     layers: tuple[str, ...]
-    """The layer of each of `calls.functions`."""
+    """The layer of each function."""
     sources: tuple[Path, ...]
     catalog: Catalog
     notes: tuple[Note, ...]
+    """What could not be read."""
+
+    @property
+    def events(self) -> int:
+        """Calls that were read."""
+        raise NotImplementedError
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+@dataclass(frozen=True, slots=True)
+class Traces(Reading):
+    """Some trace files with all their calls, which `database` has as the table `raw_calls`."""
+
+    calls: Calls
+
+    @property
+    def events(self) -> int:
+        """Calls that were read."""
+        return len(self.calls)
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
     """For what does not fit into memory. An interrupt waits until somebody is there to remove it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -62,18 +80,31 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
         BusyError: the machine has not enough memory and temporary space.
     """
     paths = sources.find(names)
-    threads = workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-    with _folder() as spill, database(Path(spill), threads) as connection:
-        try:
-            with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-                calls, notes = load(connection, paths, advance, threads)
-            catalog = read_catalog(connection, paths)
-            of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
-            tables.make(connection, calls, of_functions)
-            profiles.make(connection)
-            yield Traces(connection, calls, of_functions, tuple(paths), catalog, tuple(notes))
-        except duckdb.OutOfMemoryException as error:
-            raise BusyError(
-                "not enough memory and temporary space for so many events",
-                "give fewer traces at once, or point TMPDIR to a folder with more room",
-            ) from error
+    threads = workers or processors()
+    with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
+        with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
+            calls, notes = load(connection, paths, advance, threads)
+        catalog = read_catalog(connection, paths)
+        of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
+        tables.make(connection, calls, of_functions)
+        profiles.make(connection)
+        yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
+
+
+def processors() -> int:
+    """How many threads shall read."""
+    return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+
+
+@contextmanager
+def told_when_short() -> Iterator[None]:
+    """Turns DuckDB's error when memory is short into ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise BusyError(
+            "not enough memory and temporary space for so many events",
+            "give fewer traces at once, or point TMPDIR to a folder with more room",
+        ) from error

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 
 def content(buffer: LineBuffer) -> bytes:
-    buffer.seal()
-    return Path(buffer.path).read_bytes()
+    with buffer.as_file() as name:
+        assert Path(name).read_bytes() == buffer.lines
+    return buffer.lines
 
 
 def fed(*pieces: bytes, cut: bool = False) -> tuple[bytes, bool]:
-    with LineBuffer() as buffer:
-        for piece in pieces:
-            buffer.add(piece)
-        partial = buffer.end(cut=cut)
-        return content(buffer), partial
+    buffer = LineBuffer()
+    for piece in pieces:
+        buffer.add(piece)
+    partial = buffer.end(cut=cut)
+    return content(buffer), partial
 
 
 def test_lines_come_together_from_pieces() -> None:
@@ -44,31 +45,31 @@ def test_where_a_file_was_cut_no_last_line_counts() -> None:
 
 def test_a_line_without_end_is_left_out_and_its_neighbours_stay() -> None:
     long = [b"x" * (MAX_LINE // 4)] * 9
-    with LineBuffer() as buffer:
-        for piece in [b'{"a":1}\n', *long, b'x\n{"b":2}\n']:
-            buffer.add(piece)
-        buffer.end()
-        assert content(buffer) == b'{"a":1}\n{"b":2}\n'
-        assert buffer.overlong == 1
+    buffer = LineBuffer()
+    for piece in [b'{"a":1}\n', *long, b'x\n{"b":2}\n']:
+        buffer.add(piece)
+    buffer.end()
+    assert content(buffer) == b'{"a":1}\n{"b":2}\n'
+    assert buffer.overlong == 1
 
 
 def test_a_damaged_member_is_forgotten_up_to_the_last_good_one() -> None:
-    with LineBuffer() as buffer:
-        buffer.add(b'{"a":1}\n')
-        buffer.end_member()
-        buffer.add(b'{"b":2}\n{"half')
-        buffer.drop_member()
-        buffer.add(b'{"c":3}\n')
-        buffer.end()
-        assert content(buffer) == b'{"a":1}\n{"c":3}\n'
+    buffer = LineBuffer()
+    buffer.add(b'{"a":1}\n')
+    buffer.end_member()
+    buffer.add(b'{"b":2}\n{"half')
+    buffer.drop_member()
+    buffer.add(b'{"c":3}\n')
+    buffer.end()
+    assert content(buffer) == b'{"a":1}\n{"c":3}\n'
 
 
 def test_a_buffer_that_was_emptied_does_not_show_old_lines() -> None:
-    with LineBuffer() as buffer:
-        buffer.add(b'{"long":1111111111}\n{"ha')
-        buffer.clear()
-        buffer.add(b'lf":1}\n')
-        assert content(buffer) == b'{"half":1}\n'
+    buffer = LineBuffer()
+    buffer.add(b'{"long":1111111111}\n{"ha')
+    buffer.clear()
+    buffer.add(b'lf":1}\n')
+    assert content(buffer) == b'{"half":1}\n'
 
 
 @given(text=st.lists(st.binary(max_size=20).filter(lambda b: b"\n" not in b)), data=st.data())
@@ -80,7 +81,7 @@ def test_cuts_between_pieces_change_nothing(text: list[bytes], data: st.DataObje
 
 
 def test_the_memory_is_given_back() -> None:
-    with LineBuffer() as buffer:
-        path = Path(buffer.path)
+    with LineBuffer().as_file() as name:
+        path = Path(name)
     with pytest.raises(FileNotFoundError):
         path.read_bytes()

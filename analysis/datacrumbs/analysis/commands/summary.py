@@ -30,14 +30,15 @@ class SummaryCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB and rich take 0.1 s to import: nobody who asks for help should wait for them.
-        from datacrumbs.analysis import gain
-        from datacrumbs.analysis.reporters import as_json, as_tables
-        from datacrumbs.analysis.summarise import summarise
-        from datacrumbs.analysis.trace import open_traces
+        from datacrumbs.analysis.gather import gathered
 
-        with open_traces(args.traces) as traces:
-            summary = summarise(traces)
-            findings = gain.findings_of(traces, summary)
+        with gathered(args.traces) as whole:
+            from datacrumbs.analysis import gain
+            from datacrumbs.analysis.reporters import as_json, as_tables
+            from datacrumbs.analysis.summarise import summarise
+
+            summary = summarise(whole)
+            findings = gain.findings_of(whole, summary)
         if args.json:
             as_json.write(summary, sys.stdout, top=args.top or 0, findings=findings)
         else:

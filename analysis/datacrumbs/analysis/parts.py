@@ -1,0 +1,218 @@
+"""A part of the calls where it was read: its sums, and what is kept of every call for a second question.
+
+A summary asks twice. The sums (partial.py) say which durations a median lies between and which files matter; then the
+few calls that it is about are asked for, wherever they were read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+from datacrumbs.analysis._columns import ffi
+from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
+from datacrumbs.analysis.partial import Partial, Reducer
+from datacrumbs.analysis.patterns import Moves
+
+_AT_ONCE: Final = 1 << 17
+"""Calls that are added up at once, at least: their columns are still in the processor's cache."""
+ROOM: Final = 768 << 20
+"""Bytes of what is kept that stay in memory; beyond that it goes into a file, which the kernel keeps as it sees fit."""
+
+_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
+                "ret": np.int64, "offset": np.int64}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Calls of one stretch of a file, in its order; each column in the narrowest form that holds it.
+
+    `ret` and `offset` are -1 in place of what is below zero or unknown.
+    """
+
+    source: int
+    offset: int
+    number: int
+    """Of the pieces with the same source and offset."""
+    columns: Mapping[str, Column]
+    base: int
+    """What to add to `ts`."""
+
+
+class Shelf:
+    """Keeps columns: in memory while there is room, then in a file without a name.
+
+    Args:
+        folder: where the file is made.
+        room: bytes that may be in memory.
+    """
+
+    def __init__(self, folder: Path | None, room: int = ROOM) -> None:
+        self._folder, self._room = folder, room
+        self._file: Any = None
+
+    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The same columns, which nobody else may change any more."""
+        size = sum(column.nbytes for column in columns.values())
+        if size <= self._room or self._folder is None or not size:
+            self._room -= size
+            return dict(columns)
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as its columns)
+        begin = self._file.seek(0, 2)
+        for column in columns.values():
+            column.tofile(self._file)
+        whole: Column = np.memmap(self._file, np.uint8, "r", begin, (size,))
+        kept = {}
+        for name, column in columns.items():
+            kept[name] = whole[: column.nbytes].view(column.dtype)
+            whole = whole[column.nbytes :]
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one worker read."""
+
+    partial: Partial
+    pieces: Sequence[Piece]
+
+    def within(self, wanted: Mapping[str, Sequence[tuple[int, int]]]) -> list[tuple[Column, Column]]:
+        """Durations of calls between bounds.
+
+        Args:
+            wanted: for each function (as a word), bounds: from the first number up to below the second, nanoseconds.
+
+        Returns:
+            For each place in the lists of bounds: numbers of functions, and durations.
+        """
+        places = max((len(bounds) for bounds in wanted.values()), default=0)
+        words = self.partial.words["function"]
+        found = []
+        for place in range(places):
+            bounds = [wanted.get(word, ((0, 0),) * places)[place] for word in words]
+            low, high = (np.array([pair[side] for pair in bounds] or [0], np.int64) for side in (0, 1))
+            chosen = []
+            for piece in self.pieces:
+                function, ns = piece.columns["function"], piece.columns["ns"]
+                rows = np.flatnonzero((ns >= low[function]) & (ns < high[function]))
+                chosen.append((function[rows].astype(np.uint32), ns[rows].astype(np.int64)))
+            columns = zip(*chosen, strict=True) if chosen else ([np.empty(0, np.uint32)], [np.empty(0, np.int64)])
+            found.append(tuple(np.concatenate(list(column)) for column in columns))
+        return found  # type: ignore[return-value]
+
+    def moves(self, files: Mapping[str, int], kinds: Mapping[str, int]) -> list[tuple[tuple[int, int, int], Moves]]:
+        """Calls on some files, piece by piece, each with its place among all pieces.
+
+        Args:
+            files: the number of each file that is asked for, by its word.
+            kinds: what functions do (patterns.kinds), by their words.
+        """
+        place_of = np.array([files.get(word, -1) for word in self.partial.words["file"]] or [-1], np.int64)
+        kind_of = np.array([kinds.get(word, 0) for word in self.partial.words["function"]] or [0], np.uint8)
+        found = []
+        for piece in self.pieces:
+            column = piece.columns
+            kind, place = kind_of[column["function"]], place_of[column["file"]]
+            rows = np.flatnonzero((kind > 0) & (place >= 0) & (column["ret"] >= 0))
+            moves = Moves(
+                place[rows].astype(np.uint16), column["thread"][rows], kind[rows],
+                column["ts"][rows].astype(np.int64) + piece.base, column["ret"][rows], column["offset"][rows],
+            )  # fmt: skip
+            found.append(((piece.source, piece.offset, piece.number), moves))
+        return found
+
+
+class PartWorker:
+    """Takes the calls of a part apart and adds them up as they come."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.parser = Parser()
+        self._reducer = Reducer()
+        self._shelf = shelf
+        self._pieces: list[Piece] = []
+        self._categories: dict[str, int] = {}
+        self._category = np.empty(0, np.uint32)
+
+    def taken(self, source: int, offset: int) -> None:
+        """Adds up what is there, if it is much."""
+        if self.parser.size >= _AT_ONCE:
+            self.end_part(source, offset)
+
+    def end_part(self, source: int, offset: int) -> None:
+        """Adds up what is there."""
+        with self.parser.held() as native:
+            if native is None or not native.calls.size:
+                return
+            if len(self._category) < native.functions.count:
+                words = self.parser.words("function")
+                self._category = np.array([self._number(word) for word in words], np.uint32)
+            calls = native.calls
+            self._reducer.add(ffi.addressof(native, "calls"), self._category)
+            columns = {name: view(getattr(calls, name), calls.size, kind) for name, kind in _KEPT.items()}
+            self._pieces.append(piece(columns, source, offset, len(self._pieces), self._shelf))
+        self.parser.forget()
+
+    def _number(self, word: str) -> int:
+        return self._categories.setdefault(function_of(word).category, len(self._categories))
+
+    def part(self) -> Part:
+        """All of it."""
+        words = {name: tuple(self.parser.words(name)) for name in ("function", "thread", "file")}
+        return Part(Partial(words | {"category": tuple(self._categories)}, self._reducer.sums()), self._pieces)
+
+
+@dataclass(slots=True)
+class Parts:
+    """A sink that makes a part of what each worker reads."""
+
+    shelf: Shelf
+    _workers: list[PartWorker] = field(default_factory=list)
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for worker in self._workers:
+            worker.parser.close()
+
+    def worker(self) -> Worker:
+        """One more worker."""
+        self._workers.append(PartWorker(self.shelf))
+        return self._workers[-1]
+
+    def finish(self) -> list[Part]:
+        """What the workers read."""
+        return [worker.part() for worker in self._workers]
+
+
+def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
+    """Keeps a copy of columns that somebody else owns."""
+    base = int(columns["ts"].min())
+    changed = {"ts": columns["ts"] - base} | {name: np.maximum(columns[name], -1) for name in ("ret", "offset")}
+    kept = shelf.keep({name: _narrow(changed.get(name, columns[name])) for name in columns})
+    return Piece(source, offset, number, kept, base)
+
+
+def _narrow(column: Column) -> Column:
+    low, high = int(column.min()), int(column.max())
+    if low == high == -1:
+        return np.full(len(column), -1, np.int8)
+    kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
+    return column.astype(next((kind for kind in kinds if high <= np.iinfo(kind).max), column.dtype))
+
+
+def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:
+    """Calls that are in memory as a part."""
+    columns = {name: calls.columns[name] for name in _KEPT}
+    return Part(partial, [Piece(source, 0, 0, columns, 0)] if len(calls) else [])
+
+
+def words_of(calls: Calls) -> dict[str, tuple[str, ...]]:
+    """What the numbers of calls stand for; threads stay numbers."""
+    return {"function": tuple(map(function_word, calls.functions)), "file": calls.files}

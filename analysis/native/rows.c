@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "rows.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROWS 256
+
+void dc_rows_init(struct dc_rows *rows, size_t width) { *rows = (struct dc_rows){.width = width}; }
+
+void dc_rows_deinit(struct dc_rows *rows) {
+  free(rows->rows);
+  free(rows->slots);
+  *rows = (struct dc_rows){.width = rows->width};
+}
+
+static inline char *row_at(const struct dc_rows *rows, size_t place) {
+  return (char *)rows->rows + place * rows->width;
+}
+
+static inline size_t slot_of(const struct dc_rows *rows, const uint64_t key[2]) {
+  uint64_t hash = (key[0] * 0x9e3779b97f4a7c15ull ^ key[1]) * 0xff51afd7ed558ccdull;
+  size_t at = (hash ^ hash >> 32) & (rows->slot_count - 1);
+  while (rows->slots[at] && memcmp(row_at(rows, rows->slots[at] - 1), key, 16))
+    at = (at + 1) & (rows->slot_count - 1);
+  return at;
+}
+
+static bool grow(struct dc_rows *rows) {
+  if (rows->count == rows->room) {
+    size_t room = rows->room ? 2 * rows->room : FIRST_ROWS;
+    void *grown = room < UINT32_MAX ? realloc(rows->rows, room * rows->width) : NULL;
+    if (!grown)
+      return false;
+    rows->rows = grown;
+    rows->room = room;
+  }
+  if (2 * rows->count < rows->slot_count)
+    return true;
+  size_t count = rows->slot_count ? 2 * rows->slot_count : 4 * FIRST_ROWS;
+  uint32_t *slots = calloc(count, sizeof(*slots));
+  if (!slots)
+    return false;
+  free(rows->slots);
+  rows->slots = slots;
+  rows->slot_count = count;
+  for (size_t place = 0; place < rows->count; place++) {
+    uint64_t key[2];
+    memcpy(key, row_at(rows, place), 16);
+    slots[slot_of(rows, key)] = (uint32_t)place + 1;
+  }
+  return true;
+}
+
+void *dc_rows_get(struct dc_rows *rows, uint64_t first, uint64_t second) {
+  const uint64_t key[2] = {first, second};
+  if (!grow(rows))
+    return NULL;
+  size_t at = slot_of(rows, key);
+  if (!rows->slots[at]) {
+    char *row = row_at(rows, rows->count);
+    memset(row, 0, rows->width);
+    memcpy(row, key, 16);
+    rows->slots[at] = (uint32_t)++rows->count;
+  }
+  return row_at(rows, rows->slots[at] - 1);
+}
