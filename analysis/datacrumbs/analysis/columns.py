@@ -239,6 +239,7 @@ class Collector:
     """A sink that puts together all that the workers took."""
 
     _workers: list[_Keeper] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Collector:
         return self
@@ -249,8 +250,9 @@ class Collector:
 
     def worker(self) -> Worker:
         """One more worker."""
-        self._workers.append(_Keeper(len(self._workers)))
-        return self._workers[-1]
+        with self._lock:
+            self._workers.append(_Keeper(len(self._workers)))
+            return self._workers[-1]
 
     def finish(self, odd: Rows) -> Calls:
         """All calls: those that were taken, in the order of the files, and behind them the odd ones."""

@@ -7,6 +7,7 @@ few calls that it is about are asked for, wherever they were read.
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,9 +56,14 @@ class Shelf:
     def __init__(self, folder: Path | None, room: int = ROOM) -> None:
         self._folder, self._room = folder, room
         self._file: Any = None
+        self._lock = threading.Lock()
 
     def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The same columns, which nobody else may change any more."""
+        """The same columns, which nobody else may change any more. Several workers may ask at once."""
+        with self._lock:
+            return self._keep(columns)
+
+    def _keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         size = sum(column.nbytes for column in columns.values())
         if size <= self._room or self._folder is None or not size:
             self._room -= size
@@ -183,8 +189,9 @@ class Parts:
 
     def worker(self) -> Worker:
         """One more worker."""
-        self._workers.append(PartWorker(self.shelf))
-        return self._workers[-1]
+        worker = PartWorker(self.shelf)
+        self._workers.append(worker)
+        return worker
 
     def finish(self) -> list[Part]:
         """What the workers read."""
