@@ -34,7 +34,13 @@ static __always_inline struct dc_task *tag_for(struct pt_regs *regs, __u64 cooki
   if (!tag || tag->run != cookie >> 32)
     return NULL;
   *run = run_of(tag);
-  return *run && belongs(bpf_get_current_task_btf(), *run) ? tag : NULL;
+  return *run ? tag : NULL;
+}
+
+/** The same where a call begins: what was the run's to see then is so when it returns. */
+static __always_inline struct dc_task *tag_entering(struct pt_regs *regs, __u64 cookie, struct dc_run **run) {
+  struct dc_task *tag = tag_for(regs, cookie, run);
+  return tag && belongs(bpf_get_current_task_btf(), *run) ? tag : NULL;
 }
 
 static __always_inline struct dc_function_count *count_of(__u32 fn) { return bpf_map_lookup_elem(&functions, &fn); }
@@ -75,7 +81,7 @@ int dc_function_session(struct pt_regs *regs) {
   bool returns = bpf_session_is_return();
   __u64 now = returns ? bpf_ktime_get_ns() : 0, cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(regs, cookie, &run);
+  struct dc_task *tag = returns ? tag_for(regs, cookie, &run) : tag_entering(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   if (!spec)
     return 1; /* at entry: do not hook the return */
@@ -107,7 +113,7 @@ SEC("uprobe/enter")
 int dc_function_enter(struct pt_regs *regs) {
   __u64 cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(regs, cookie, &run);
+  struct dc_task *tag = tag_entering(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   struct frames *frames = spec ? frames_make() : NULL;
   if (!frames)
@@ -152,7 +158,7 @@ SEC("uprobe/mark")
 int dc_mark(struct pt_regs *regs) {
   __u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
-  struct dc_task *tag = tag_for(regs, cookie, &run);
+  struct dc_task *tag = tag_entering(regs, cookie, &run);
   struct dc_function_spec *spec = tag ? function_spec_of(cookie) : NULL;
   struct frames *frames = spec ? frames_make() : NULL;
   if (!frames)
