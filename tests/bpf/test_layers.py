@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import disks
 import pytest
 from datacrumbs.configurator import gather, resolve, spec
 from tracing import Site
@@ -37,12 +39,19 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[
     if shutil.which("mpicc") is None or shutil.which("mpirun") is None:
         pytest.skip("Open MPI is not installed")
     folder = tmp_path_factory.mktemp("hdf5")
-    program, data = folder / "writer", folder / "data.h5"
+    with contextlib.ExitStack() as stack:
+        kernel = Path("/sys/kernel/tracing/events/ext4").is_dir()
+        yield traced(folder, stack.enter_context(disks.ext4(folder)) if kernel else folder, kernel=kernel)
+
+
+def traced(folder: Path, disk: Path, *, kernel: bool) -> dict[str, list[dict[str, Any]]]:
+    """See `events`. `disk`: where the data go; `kernel`: whether there are tracepoints of ext4."""
+    program, data = folder / "writer", disk / "data.h5"
     where = ["-I/usr/include/hdf5/openmpi", "-L/usr/lib/x86_64-linux-gnu/hdf5/openmpi", "-lhdf5"]
     built = subprocess.run(["mpicc", "-O1", "-o", program, SOURCE, *where], capture_output=True, text=True)
     if built.returncode:
         pytest.skip(f"no parallel HDF5 for Open MPI: {built.stderr[:200]}")
-    text = HOST if Path("/sys/kernel/tracing/events/ext4").is_dir() else HOST[: HOST.index("  - {name: block")]
+    text = HOST if kernel else HOST[: HOST.index("  - {name: block")]
     wishes = spec.parse(text.encode(), "layers.yaml")
     found = resolve.resolve(wishes, gather.gather(wishes), arch=os.uname().machine, most=10_000)
     with Site() as site:
@@ -54,10 +63,10 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[
             assert done.returncode == 0, done.stderr
         closing = run.closing()
         assert (closing["lost"], closing["unwritten"]) == (0, 0)
-        result = {category: run.events(category) for category in ("HDF5", "MPI-IO", "C", "POSIX", "ext4", "jbd2")}
-    system = subprocess.run(["stat", "-f", "-c", "%T", folder], check=True, capture_output=True, text=True)
-    result["data"] = [{"path": str(data), "system": system.stdout.strip()}]
-    yield result
+        categories = ("HDF5", "MPI-IO", "C", "POSIX", "ext4", "jbd2", "block")
+        result = {category: run.events(category) for category in categories}
+    result["data"] = [{"path": str(data), "kernel": kernel}]
+    return result
 
 
 def inside(outer: dict[str, Any], inner: dict[str, Any]) -> bool:
@@ -120,10 +129,53 @@ def test_all_that_two_ranks_do_to_the_file_adds_up(events: dict[str, list[dict[s
     assert mpi == system > RANKS * WRITES * BYTES
 
 
-def test_the_file_system_is_seen_below(events: dict[str, list[dict[str, Any]]]) -> None:
-    """Where the file is on ext4, its own work is inside the system calls."""
-    if not events["ext4"] or not events["data"][0]["system"].startswith("ext"):
-        pytest.skip("the folder for tests is not on ext4, or the kernel has no such tracepoints")
-    writes = [event for event in named(events["POSIX"], "pwrite64") if event["path"] == events["data"][0]["path"]]
+def to_data(events: dict[str, list[dict[str, Any]]], category: str, *names: str) -> list[dict[str, Any]]:
+    """Events of some names that are about the file of data, which is on ext4."""
+    if not events["data"][0]["kernel"]:
+        pytest.skip("the kernel has no tracepoints of ext4")
+    path = events["data"][0]["path"]
+    return [event for event in named(events[category], *names) if event["path"] == path]
+
+
+def during(inner: dict[str, Any], outer: dict[str, Any]) -> bool:
+    """Whether one happens within the other's time, be it in another thread."""
+    return outer["ts"] <= inner["ts"] and inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
+
+
+def test_the_file_system_is_seen_in_every_write(events: dict[str, list[dict[str, Any]]]) -> None:
+    """Each system call that writes contains what ext4 does for it: pieces that begin where the call does, and go on to
+    its last byte. (Each is asked for all that is left, or for less after a page of the program's was not there.)
+    """
+    pieces = to_data(events, "ext4", "ext4_da_write")
+    writes = to_data(events, "POSIX", "pwrite64")
+    assert len(writes) >= RANKS * WRITES
     for write in writes:
-        assert any(inside(write, event) for event in events["ext4"]), write
+        own = sorted((e["args"]["pos"], e["args"]["len"]) for e in pieces if inside(write, e))
+        assert own[0][0] == write["args"]["offset"], write
+        assert max(at + length for at, length in own) == write["args"]["offset"] + write["args"]["ret"], own
+
+
+def test_a_flush_goes_down_to_the_journal_and_the_device(events: dict[str, list[dict[str, Any]]]) -> None:
+    """H5Fflush contains MPI's sync, that the system call, that ext4's; meanwhile the journal commits and the device is
+    written to: for the ranks, as the trace says with the reason, and every byte of the data.
+    """
+    flushes = named(events["HDF5"], "H5Fflush")
+    assert len(flushes) == RANKS
+    synced = to_data(events, "POSIX", "fsync")
+    for flush in flushes:
+        (mpi,) = [event for event in named(events["MPI-IO"], "MPI_File_sync") if inside(flush, event)]
+        (call,) = [event for event in synced if inside(mpi, event)]
+        (below,) = [event for event in to_data(events, "ext4", "ext4_sync_file") if inside(call, event)]
+        assert below["args"]["ret"] == call["args"]["ret"] == 0
+    ranks = {event["pid"] for event in flushes}
+    assert len(ranks) == RANKS
+    commits = named(events["jbd2"], "jbd2_commit")
+    assert any(during(commit, call) for commit in commits for call in synced)
+    assert {(e["args"]["cause"], e["pid"] in ranks) for e in commits if any(during(e, c) for c in synced)} == {
+        ("transaction", True)
+    }
+    requests = [event for event in to_data(events, "block", "block_rq") if event["args"]["op"] == "write"]
+    assert {event["args"]["cause"] for event in requests} <= {"request", "inode"}
+    assert {event["pid"] for event in requests} <= ranks
+    assert any(during(request, call) for request in requests for call in synced)
+    assert sum(event["args"]["bytes"] for event in requests) >= RANKS * BYTES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import disks
+import ftrace
 import pytest
 from datacrumbs.configurator.sources import tracepoint
 from datacrumbs.configurator.spec import parse
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.ebpf
 
 SIZE = 4096
 COUNT = 20
-TRACEFS = Path("/sys/kernel/tracing")
 
 
 def probes_on(regex: str) -> list[Probe]:
@@ -34,18 +34,8 @@ def probes_on(regex: str) -> list[Probe]:
 @pytest.fixture
 def disk(site: Site, tmp_path: Path) -> Iterator[Path]:
     """An ext4 file system of its own, on a loop device."""
-    image, folder = tmp_path / "image", tmp_path / "mounted"
-    folder.mkdir()
-    with image.open("wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
-    mounted = subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no loop mounts here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
+    with disks.ext4(tmp_path) as mounted:
+        yield mounted
 
 
 @pytest.fixture(scope="module")
@@ -136,23 +126,10 @@ def test_writeback_by_the_kernel_is_the_writers(site: Site, disk: Path, program:
     assert_no_crossing([line for line in run.lines() if line["ph"] == "X"])
 
 
-@contextlib.contextmanager
-def own_tracing() -> Iterator[Path]:
-    """An instance of the kernel's own tracing."""
-    folder = TRACEFS / "instances" / f"datacrumbs-test-{os.getpid()}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        (folder / "tracing_on").write_text("0")
-        (folder / "set_event").write_text("")
-        folder.rmdir()
-
-
 def test_fields_are_those_of_the_events_format(site: Site, disk: Path, program: Path) -> None:
     """Values and names are what the kernel's own tracing prints for the same events."""
     signed = site.sign(probes_on("ext4:ext4_(da_write_begin|es_lookup_extent_enter)"), kernel=btf.fingerprint())
-    with site.run(signed, "format") as run, own_tracing() as own:
+    with site.run(signed, "format") as run, ftrace.instance() as own:
         for event in ("ext4_da_write_begin", "ext4_es_lookup_extent_enter"):
             (own / "events/ext4" / event / "enable").write_text("1")
         run.command([program, disk / "data", str(COUNT), str(SIZE), "lazy"])

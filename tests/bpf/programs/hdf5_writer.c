@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hdf5_writer FILE WRITES: each rank writes its half of a data set WRITES times, reads it back, and leaves a note. */
+/* hdf5_writer FILE WRITES: each rank writes its half of a data set WRITES times, has it synced,
+ * reads it back, and leaves a note. */
 #include <hdf5.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ int main(int count, char **arguments) {
   double *values = calloc(VALUES, sizeof(*values));
   for (int i = 0; i < atoi(arguments[2]); i++)
     H5Dwrite(field, H5T_NATIVE_DOUBLE, in_memory, in_file, collective, values);
+  H5Fflush(file, H5F_SCOPE_GLOBAL);
   H5Dread(field, H5T_NATIVE_DOUBLE, in_memory, in_file, collective, values);
   H5Dclose(field);
   H5Fclose(file);
