@@ -6,6 +6,7 @@ import platform
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,35 @@ def probes(cluster: Cluster) -> str:
     return "/shared/home/alice/custom.json.gz"
 
 
+@pytest.fixture(params=["in /usr/src", "of the running kernel"])
+def headers(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Node]:
+    """A node with kernel headers where the distribution's package puts them, or only where /lib/modules leads to."""
+    node = cluster.nodes[1]
+    if request.param == "in /usr/src":
+        yield node
+        return
+    common = sorted(Path("/usr/src").glob("linux-headers-*-common"))
+    flavours = [
+        tree for tree in sorted(Path("/usr/src").glob("linux-headers-*")) if (tree / "include/generated").is_dir()
+    ]
+    if not common or not flavours:
+        pytest.skip("cluster: no headers of Debian's form")
+    modules = node.root / "usr/lib/modules" / platform.release()
+    node.run("mkdir", "-p", "/opt/src", f"/usr/lib/modules/{platform.release()}")
+    node.run("mount", "--bind", "/usr/src", "/opt/src")
+    node.run("mount", "--make-private", "/opt/src")  # else what comes over one comes over the other
+    node.run("mount", "-t", "tmpfs", "none", "/usr/src")
+    for name, tree in (("build", flavours[-1]), ("source", common[-1])):
+        (modules / name).unlink(missing_ok=True)
+        (modules / name).symlink_to(f"/opt/src/{tree.name}")
+    try:
+        yield node
+    finally:
+        node.run("umount", "/usr/src", "/opt/src")
+        for name in ("build", "source"):
+            (modules / name).unlink()
+
+
 def unit(node: Node, run_id: str, probes: str) -> None:
     """Starts a run of alice's as a hook does."""
     text = f"DATACRUMBS_PROBE_FILE={probes}\nDATACRUMBS_USER=5001\nDATACRUMBS_RUN_ID={run_id}\n"
@@ -63,14 +93,17 @@ def unit(node: Node, run_id: str, probes: str) -> None:
         pytest.fail(f"{done.stderr}\n{journal.stdout}")
 
 
-def test_a_custom_probe_works_under_the_unit(cluster: Cluster, probes: str) -> None:
+def test_a_custom_probe_works_under_the_unit(cluster: Cluster, headers: Node, probes: str) -> None:
     """With the unit's sandbox as it is shipped, a custom probe sees every call that the system call probes see."""
-    node, run_id = cluster.nodes[1], f"custom{int(time.time())}"
+    node, run_id = headers, f"custom{time.time_ns()}"
     data = cluster.shared / "custom-data"
     data.write_bytes(bytes(100_000))
     data.chmod(0o644)
     unit(node, run_id, probes)
     node.run("datacrumbs_wrap", "--run-id", run_id, "md5sum", "/shared/custom-data", user="alice")
+    pid = node.run("systemctl", "show", "-P", "MainPID", f"datacrumbs@{run_id}.service").stdout.strip()
+    status = node.run("cat", f"/proc/{pid}/status").stdout
+    assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status  # the sandbox is there
     node.run("systemctl", "stop", f"datacrumbs@{run_id}.service", timeout=90)
     (path,) = cluster.home("alice").glob(f"datacrumbs/*/{run_id}-{node.name}.pfw.gz")
     lines = read_lines(path)

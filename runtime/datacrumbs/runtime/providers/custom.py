@@ -87,7 +87,7 @@ def _compile(programs: Programs, probes: ProbeSet, index: int, source: Path | No
             raise UnavailableError(
                 f"the custom probe {program.name} needs BCC: {value['error']}", _INSTALL, who="administrator"
             )
-        if b"nable to find kernel headers" in said:
+        if b"nable to find kernel headers" in said or b"chdir(/lib/modules" in said:
             raise UnavailableError(
                 f"the custom probe {program.name} needs the kernel's headers", _INSTALL, who="administrator"
             )
