@@ -17,7 +17,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-extern bool bpf_session_is_return(void) __ksym __weak;
 extern __u64 *bpf_session_cookie(void) __ksym __weak;
 
 /* Calls that were entered and that returned: the difference was left by longjmp, an exception or the thread's end. */
@@ -78,7 +77,8 @@ static __always_inline void finish(struct pt_regs *regs, struct dc_task *tag, co
 
 SEC("uprobe/session")
 int dc_function_session(struct pt_regs *regs) {
-  bool returns = bpf_session_is_return();
+  __u64 *start = bpf_session_cookie();
+  bool returns = *start; /* the kernel clears it at the entry: handler_chain() in kernel/events/uprobes.c */
   __u64 now = returns ? bpf_ktime_get_ns() : 0, cookie = bpf_get_attach_cookie(regs);
   struct dc_run *run;
   struct dc_task *tag = returns ? tag_for(regs, cookie, &run) : tag_entering(regs, cookie, &run);
@@ -87,7 +87,6 @@ int dc_function_session(struct pt_regs *regs) {
     return 1; /* at entry: do not hook the return */
   struct frames *frames = NULL;
   struct frame *frame = NULL;
-  __u64 *start = bpf_session_cookie();
   if (returns) {
     if (spec->flags & DC_FN_FRAME)
       frames = frames_get();
