@@ -19,7 +19,7 @@ function explainView() {
 
 const layerToneByName = (name) => layerTone(layerPlace.get(name) ?? 8);
 
-function explained({ sentences, spread, layers, typical, slow, tree, tree_left_out: leftOut, outcomes, afterwards, slowest }) {
+function explained({ sentences, traced, spread, layers, typical, slow, tree, tree_left_out: leftOut, outcomes, afterwards, slowest }) {
   const [first, ...others] = sentences.map(visible);
   return [
     el("p", { class: "verdict-line" }, first),
@@ -27,6 +27,12 @@ function explained({ sentences, spread, layers, typical, slow, tree, tree_left_o
     el("div", { class: "sides" },
       el("div", {}, el("h3", {}, `All ${count(spread.calls)} calls, by layer`), layerBars(layers, spread)),
       outcomes.length || afterwards.length ? el("div", {}, el("h3", {}, "What they met"), outcomeList(outcomes, afterwards)) : null),
+    ...(traced ? insideCalls(typical, slow, tree, leftOut, slowest) : [el("p", { class: "muted" }, "There are no single calls of it to show: they were only added up (mode: profile).")]),
+  ];
+}
+
+function insideCalls(typical, slow, tree, leftOut, slowest) {
+  return [
     el("h3", {}, "Inside a typical call and a slow one"),
     el("p", { class: "lead" }, `Means per call. Typical: ${count(typical.calls)} calls of ${range(typical)}; slow: the slowest ${count(slow.calls)}, of ${range(slow)}.`),
     callTree(tree, typical, slow),

@@ -39,7 +39,7 @@ function tiles() {
 function verdict(facts) {
   const gaps = [];
   for (const [name, lost] of Object.entries(facts.lost_by_function)) gaps.push(`${count(lost)} calls of ${visible(name)} lost`);
-  if (report.profiled) gaps.push(`${count(report.profiled)} calls were only added up in the kernel (profile mode); they are in no view here, datacrumbs_analyze summary has their sums`);
+  if (report.profiled) gaps.push(`${count(report.profiled)} calls were only added up in the kernel (profile mode): they are in all sums, by process, function, file and duration, but not among single calls, in the timeline and in the sizes of requests`);
   if (facts.missed_returns) gaps.push(`${count(facts.missed_returns)} calls whose return was missed`);
   if (facts.missing) gaps.push(`${count(facts.missing)} events were written and are not in the files`);
   if (facts.unwritten) gaps.push(`${count(facts.unwritten)} lines could not be written`);

@@ -3,7 +3,7 @@ const report = JSON.parse(byId("data").textContent);
 const { grid, functions, processes, layers: layerNames, kinds } = report;
 const SPAN = grid.span_us;
 const FUNCTIONS = Math.max(1, functions.length);
-const PROCESSES = Math.max(1, processes.filter((_, index) => index <= Math.max(-1, ...report.lanes.process)).length);
+const PROCESSES = Math.max(1, report.with_calls);
 const SUMS = ["calls", "failed", "time", "read", "written"];
 
 const cells = (() => {

@@ -35,14 +35,14 @@ def find(calls: Calls) -> Caused | None:
     if len(calls.keys) < 2:
         return None
     rows = np.flatnonzero(calls.key)
-    numbers = {(thread.host, thread.pid, thread.tid): number for number, thread in enumerate(calls.threads)}
+    numbers = {thread: number for number, thread in enumerate(calls.threads)}
     texts = [key.rpartition(" ") for key in calls.keys]
     thread = np.full(len(rows), -1, np.int64)
     pairs = np.stack([calls.key[rows], calls.thread[rows]], axis=1)
     for key, lane in np.unique(pairs, axis=0):
         one = calls.threads[lane]
         tid = int(texts[key][2]) if texts[key][2].lstrip("-").isdigit() else 0
-        known = numbers.get((one.host, one.pid, tid), -1)
+        known = numbers.get(one._replace(tid=tid), -1)
         thread[(pairs[:, 0] == key) & (pairs[:, 1] == lane)] = known
     return Caused(rows, tuple(text[0] for text in texts), thread)
 

@@ -58,6 +58,8 @@ class Thread(NamedTuple):
     host: str
     pid: int | None
     tid: int | None
+    life: int = 0
+    """How many processes with this pid had ended before (lifetimes.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +344,7 @@ def function_word(function: Function) -> str:
 
 def thread_word(thread: Thread) -> str:
     """A thread as native/parse.c writes it into its dictionary."""
-    ids = np.array([NO_ID if number is None else number for number in thread[1:]], np.int32)
+    ids = np.array([NO_ID if number is None else number for number in thread[1:3]], np.int32)
     return ids.tobytes().decode("latin-1") + thread.host
 
 

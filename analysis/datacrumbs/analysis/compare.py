@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from datacrumbs.analysis import addedup, chance
 from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis import chance
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.comparison import Change, Comparison, Side
-from datacrumbs.analysis.explain import chosen_calls, slowest_of
+from datacrumbs.analysis.explain import slowest_of
+from datacrumbs.analysis.layers import layer_of
 from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.reporters.units import count, duration
+from datacrumbs.analysis.selection import Selection, chosen_calls
 from datacrumbs.analysis.subtrees import Subtrees, choose
 from datacrumbs.analysis.trace import Traces
+from datacrumbs.core.errors import NoInputError
 
 Key = tuple[str, str, str, bool]
 """Layer, category, function, and whether the kernel did it elsewhere."""
@@ -28,69 +31,151 @@ class Profile:
     rows: Mapping[Key, tuple[int, int]]
     slices: Mapping[Key, Column]
     """Exclusive time in each slice, divided by the outermost calls of the slice where `per_call`."""
+    whole: tuple[str, ...]
+    """Functions of which calls were only added up: their times are whole durations, not exclusive ones."""
+    durations: Mapping[Key, tuple[int, int, Column]]
+    """Of the outermost calls alone: their number, their whole durations in all, and in each slice as above."""
+
+    @property
+    def flat(self) -> Profile:
+        """The same without what is inside the calls."""
+        rows = {key: (calls, ns) for key, (calls, ns, _) in self.durations.items()}
+        return replace(self, rows=rows, slices={key: times for key, (_, _, times) in self.durations.items()})
 
 
-def profile(traces: Traces, name: str, function: str = "", *, file: str = "", process: str = "") -> Profile:
-    """All calls of opened traces, or those of one function, for a comparison with other traces.
+def profile(
+    traces: Traces, name: str, function: str = "", *, file: str = "", process: str = "", which: Selection | None = None
+) -> Profile:
+    """All calls of opened traces, or those of one function, for a comparison with others.
+
+    Args:
+        traces: opened traces.
+        name: what the group is called.
+        function: only calls of this function.
+        file: only calls on files whose path holds or matches this.
+        process: only calls of this pid or program.
+        which: the calls, in place of `file` and `process`.
 
     Raises:
         NoInputError: there is no such call.
     """
-    trees = _trees(traces, function, file, process)
-    return _profile(traces, trees, name, np.ones(len(trees.rows), bool), per_call=bool(function))
+    which = which or Selection(file, process)
+    added = addedup.rows(traces, function, which)
+    trees = None
+    try:
+        trees = _trees(traces, function, which)
+    except NoInputError:
+        if not added:
+            raise
+    members = np.ones(len(trees.rows), bool) if trees else np.zeros(0, bool)
+    return _profile(traces, trees, name, members, added, function)
 
 
 def slow_and_typical(
     traces: Traces, function: str, *, slowest: int = 0, file: str = "", process: str = ""
 ) -> tuple[Profile, Profile]:
-    """The typical and the slow calls of a function, as `explain` tells them apart."""
-    trees = _trees(traces, function, file, process)
+    """The typical and the slow calls of a function, as `explain` tells them apart.
+
+    Raises:
+        NoInputError: there is no such call, or all of them were only added up.
+    """
+    which = Selection(file, process)
+    if addedup.rows(traces, function, which) and not any(one.name == function for one in traces.calls.functions):
+        raise NoInputError(
+            f"calls of '{function}' were only added up: there are no single ones to tell slow from typical",
+            "trace the function (mode: trace), or compare two runs",
+        )
+    trees = _trees(traces, function, which)
     times = traces.calls.ns[trees.rows]
     at = [int((len(times) - 1) * part) for part in (0.25, 0.5)]
     low, high = np.partition(times, at)[at]
     typical = (times >= low) & (times <= high)
     slow = slowest_of(times, slowest or max(1, len(times) // 100))
     return (
-        _profile(traces, trees, "typical calls", typical, per_call=True),
-        _profile(traces, trees, "slow calls", slow, per_call=True),
+        _profile(traces, trees, "typical calls", typical, [], function),
+        _profile(traces, trees, "slow calls", slow, [], function),
     )
 
 
-def _trees(traces: Traces, function: str, file: str, process: str) -> Subtrees:
+def _trees(traces: Traces, function: str, which: Selection) -> Subtrees:
     calls = traces.calls
-    chosen = chosen_calls(traces, function, file, process)
+    chosen = chosen_calls(traces, function, which)
     return choose(calls, nest(calls, traces.layers), elsewhere.find(calls), traces.layers, chosen)
 
 
-def _profile(traces: Traces, trees: Subtrees, name: str, members: Column, *, per_call: bool) -> Profile:
-    calls, tree = traces.calls, trees.tree
-    rows = trees.rows[members]
+def _profile(
+    traces: Traces, trees: Subtrees | None, name: str, members: Column, added: Sequence[addedup.Row], function: str
+) -> Profile:
+    """Sums of the chosen calls of trees, and of what was added up."""
+    calls = traces.calls
+    rows = trees.rows[members] if trees else np.zeros(0, np.int64)
     begins = calls.ts[rows]
-    first = int(begins.min()) if len(begins) else 0
-    width = (int(begins.max()) - first) // chance.SLICES + 1 if len(begins) else 1
-    slice_of = np.zeros(len(trees.rows), np.int64)
-    slice_of[members] = (begins - first) // width
-    weights = np.bincount(slice_of[members], minlength=chance.SLICES)
+    moments = np.concatenate([begins, np.array([row.start_us for row in added], np.int64)])
+    first = int(moments.min()) if len(moments) else 0
+    width = (int(moments.max()) - first) // chance.SLICES + 1 if len(moments) else 1
+    weights = np.bincount((begins - first) // width, minlength=chance.SLICES).astype(np.int64)
+    for row in added:
+        weights[(row.start_us - first) // width] += row.calls
     used = np.flatnonzero(weights)
+    divisor = weights[used] if function else np.ones(len(used))
+    slice_of = (begins - first) // width
+    of_rows = list(_of_rows(added, first, width))
+    inside = _sums([*(_of_trees(traces, trees, members, slice_of) if trees else ()), *of_rows])
+    alone = _sums([*_of_calls(traces, rows, slice_of), *of_rows])
+    total = int(calls.ns[rows].sum()) + sum(row.ns for row in added)
+    number = len(rows) + sum(row.calls for row in added)
+    return Profile(
+        Side(name, number, total, round(total / max(1, number)), len(used)),
+        {key: (calls, round(times.sum())) for key, (calls, times) in inside.items()},
+        {key: times[used] / divisor for key, (_, times) in inside.items()},
+        tuple(sorted({row.function for row in added})),
+        {key: (calls, round(times.sum()), times[used] / divisor) for key, (calls, times) in alone.items()},
+    )
+
+
+_Part = tuple[Key, int, Column]
+"""Calls, and their time in each slice."""
+
+
+def _sums(parts: Sequence[_Part]) -> dict[Key, tuple[int, Column]]:
+    found: dict[Key, tuple[int, Column]] = {}
+    for key, number, times in parts:
+        before = found.get(key, (0, np.zeros(chance.SLICES)))
+        found[key] = before[0] + number, before[1] + times
+    return found
+
+
+def _of_calls(traces: Traces, rows: Column, slice_of: Column) -> Iterator[_Part]:
+    calls = traces.calls
+    functions = calls.function[rows]
+    for number in np.unique(functions).tolist():
+        one, mine = calls.functions[number], functions == number
+        times = np.bincount(slice_of[mine], weights=calls.ns[rows[mine]], minlength=chance.SLICES)
+        yield (traces.layers[number], one.category, one.name, False), int(mine.sum()), times
+
+
+def _of_trees(traces: Traces, trees: Subtrees, members: Column, slice_of_member: Column) -> Iterator[_Part]:
+    calls, tree = traces.calls, trees.tree
+    slice_of = np.zeros(len(trees.rows), np.int64)
+    slice_of[members] = slice_of_member
     inside = members[trees.owner]
     place = trees.place[inside].astype(np.int64)
     key = place * chance.SLICES + slice_of[trees.owner[inside]]
     times = np.bincount(key, weights=trees.exclusive[inside], minlength=tree.size * chance.SLICES)
     times = times.reshape(tree.size, chance.SLICES)
     numbers = np.bincount(place, minlength=tree.size)
-    totals: dict[Key, tuple[int, int]] = {}
-    slices: dict[Key, Column] = {}
     for at in range(tree.size):
-        if not numbers[at]:
-            continue
-        one = calls.functions[tree.function[at]]
-        row = (traces.layers[tree.function[at]], one.category, one.name, tree.caused[at])
-        before = totals.get(row, (0, 0))
-        totals[row] = before[0] + int(numbers[at]), before[1] + round(times[at].sum())
-        slices[row] = slices.get(row, 0) + times[at][used] / (weights[used] if per_call else 1)
-    total = int(calls.ns[rows].sum())
-    side = Side(name, len(rows), total, round(total / max(1, len(rows))), len(used))
-    return Profile(side, totals, slices)
+        if numbers[at]:
+            one = calls.functions[tree.function[at]]
+            row = (traces.layers[tree.function[at]], one.category, one.name, tree.caused[at])
+            yield row, int(numbers[at]), times[at]
+
+
+def _of_rows(added: Sequence[addedup.Row], first: int, width: int) -> Iterator[_Part]:
+    for row in added:
+        time = np.zeros(chance.SLICES)
+        time[(row.start_us - first) // width] = row.ns
+        yield (layer_of(row.category), row.category, row.function, False), row.calls, time
 
 
 def compare(a: Profile, b: Profile, function: str = "", *, by_duration: bool = False) -> Comparison:
@@ -102,6 +187,8 @@ def compare(a: Profile, b: Profile, function: str = "", *, by_duration: bool = F
         function: the function whose calls they are; empty: all calls, compared by their totals.
         by_duration: the groups were chosen by their duration, so nothing can be said about chance.
     """
+    if function and (a.whole or b.whole):
+        a, b = a.flat, b.flat
     dealt = None if by_duration else chance.deals(a.side.slices, b.side.slices)
     keys = sorted(a.rows.keys() | b.rows.keys())
     values = [None if dealt is None else _p(a, b, key, dealt) for key in keys]
@@ -112,9 +199,24 @@ def compare(a: Profile, b: Profile, function: str = "", *, by_duration: bool = F
     whole = sum(row.delta_ns for row in changes)
     changes = [_with_contribution(row, whole) for row in changes]
     changes.sort(key=lambda row: (-abs(row.delta_ns), row.function))
-    return Comparison(
-        a.side, b.side, function, delta, _sentences(a, b, function, delta, changes, by_duration), tuple(changes)
-    )
+    sentences = (*_sentences(a, b, function, delta, changes, by_duration), *_on_whole(a, b, function))
+    return Comparison(a.side, b.side, function, delta, sentences, tuple(changes))
+
+
+def _on_whole(a: Profile, b: Profile, function: str) -> Iterator[str]:
+    """Where times are not exclusive ones, since calls were only added up."""
+    names = sorted({*a.whole, *b.whole})
+    if not names:
+        return
+    sides = " and ".join(one.side.name for one in (a, b) if one.whole)
+    if function:
+        yield f"In {sides} calls of {function} were only added up (mode: profile): only whole durations are compared."
+    else:
+        few = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        yield (
+            f"In {sides} calls of {few} were only added up (mode: profile): their times are whole durations, from which"
+            " that of calls inside them is not taken off."
+        )
 
 
 def _delta(a: Profile, b: Profile, key: Key, of_a: int, of_b: int) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from datacrumbs.analysis import addedup, layers, words
 from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis import layers, words
 from datacrumbs.analysis.caused import Caused
 from datacrumbs.analysis.columns import NULL, Calls, Column
 from datacrumbs.analysis.completeness import judge
@@ -25,6 +23,7 @@ from datacrumbs.analysis.explanation import (
     TreeRow,
 )
 from datacrumbs.analysis.nest import Nest, nest
+from datacrumbs.analysis.selection import Selection, chosen_calls, paths
 from datacrumbs.analysis.subtrees import Subtrees, choose
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError
@@ -49,8 +48,15 @@ def explain(
     Raises:
         NoInputError: there is no such call.
     """
-    calls = traces.calls
-    chosen = chosen_calls(traces, function, file, process)
+    calls, which = traces.calls, Selection(file, process)
+    rows = addedup.rows(traces, function, which)
+    added = addedup.add_up(rows)
+    try:
+        chosen = chosen_calls(traces, function, which)
+    except NoInputError:
+        if added is None:
+            raise
+        return addedup.explain(traces, function, rows, added)
     caused = elsewhere.find(calls)
     trees = choose(calls, nested or nest(calls, traces.layers), caused, traces.layers, chosen)
     times = calls.ns[trees.rows]
@@ -66,59 +72,15 @@ def explain(
     afterwards = _afterwards(traces, caused, trees.rows)
     groups = _group(times[typical]), _group(times[slow])
     cause, sentences = words.tell(spread, shares, groups, (childless, page_cache, device), afterwards)
+    if added is not None:
+        sentences = (*sentences, addedup.beside(function, added))
     return Explanation(
         cause=cause, sentences=sentences, spread=spread, layers=by_layer, functions=shares,
         typical=groups[0], slow=groups[1], tree=_rows(traces, trees, typical, slow), childless=childless,
         page_cache=page_cache, device=device, afterwards=afterwards,
-        slowest=_listed(traces, trees, times, slowest or _SHOWN), completeness=judge(traces),
+        slowest=_listed(traces, trees, times, slowest or _SHOWN), added_up=added,
+        completeness=judge(traces),
     )  # fmt: skip
-
-
-def chosen_calls(traces: Traces, function: str, file: str, process: str) -> Column:
-    """A truth value for each call: whether it is of a function (empty: of any), a file and a process.
-
-    Raises:
-        NoInputError: there is no such call.
-    """
-    calls = traces.calls
-    if not len(calls):
-        raise NoInputError("the trace holds no calls", "see what its summary says about it")
-    names = [one.name for one in calls.functions]
-    wanted = np.array([not function or name == function for name in names] + [False])
-    if not wanted.any():
-        near = difflib.get_close_matches(function, names, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "datacrumbs_analyze summary lists its functions"
-        raise NoInputError(f"the trace holds no call of '{function}'", hint)
-    chosen = wanted[calls.function]
-    if not function:  # what the kernel did elsewhere shows in the calls of those for whom it did it
-        chosen &= calls.key == 0
-    if file:
-        chosen &= _matching(paths(traces), file)[calls.file]
-    if process:
-        chosen &= _of_process(traces, process)[calls.thread]
-    if not chosen.any():
-        raise NoInputError(f"no call of '{function}' is of that file and process", "leave out --file or --process")
-    return chosen
-
-
-def paths(traces: Traces) -> list[str]:
-    """The path of each of `Calls.files`; empty where the trace does not name it."""
-    return [path for (path,) in traces.database.execute("SELECT path FROM files ORDER BY id").fetchall()]
-
-
-def _matching(texts: Sequence[str], pattern: str) -> Column:
-    wild = any(sign in pattern for sign in "*?[")
-    return np.array([fnmatch.fnmatchcase(text, pattern) if wild else pattern in text for text in texts] + [False])
-
-
-def _of_process(traces: Traces, process: str) -> Column:
-    found = []
-    rows = traces.database.execute("SELECT host, pid FROM threads ORDER BY id").fetchall()
-    for host, pid in rows:
-        known = traces.catalog.processes.get((host, pid))
-        named = known is not None and (process in known.name or process in known.command)
-        found.append(str(pid) == process if process.isdigit() else named)
-    return np.array([*found, False])
 
 
 def _spread(traces: Traces, function: str, trees: Subtrees, times: Column) -> Spread:
@@ -133,7 +95,7 @@ def _spread(traces: Traces, function: str, trees: Subtrees, times: Column) -> Sp
         function=function, layer=traces.layers[int(calls.function[trees.rows[0]])], calls=count, nested=trees.nested,
         total_ns=int(times.sum()), mean_ns=round(float(times.mean())), min_ns=int(times.min()),
         p25_ns=quartiles[0], p50_ns=quartiles[1], p75_ns=quartiles[2], p99_ns=quartiles[3], max_ns=int(times.max()),
-        processes=len({(calls.threads[number].host, calls.threads[number].pid) for number in threads}),
+        processes=len({calls.threads[number]._replace(tid=None) for number in threads}),
         threads=len(threads), files=len(files[files > 0]),
         bytes=int(moved[moved > 0].sum()) if moves else 0,
     )  # fmt: skip

@@ -145,6 +145,40 @@ class SlowCall:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedUpPart:
+    """The part of one file, process or second (since 1970)."""
+
+    name: str
+    calls: int
+    ns: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddedUp:
+    """Calls of the function that were added up in the kernel (docs/profile.md), and are in no other figure unless none
+    of its calls was traced. `p50_ns` and `p99_ns` are the middles of powers of two.
+    """
+
+    calls: int
+    errors: int
+    total_ns: int
+    mean_ns: int
+    p50_ns: int
+    p99_ns: int
+    max_ns: int
+    bytes: int
+    log2_ns: dict[str, int]
+    """Calls by powers of two of their nanoseconds."""
+    processes: int
+    files: int
+    by_file: tuple[AddedUpPart, ...]
+    """Those with the most time, and so are the next two."""
+    by_process: tuple[AddedUpPart, ...]
+    by_second: tuple[AddedUpPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """All of it. `sentences` say it in words, the first of them is the cause's text."""
 
@@ -164,4 +198,5 @@ class Explanation:
     """With: at least one request of the calling thread was at the block device meanwhile."""
     afterwards: tuple[Afterwards, ...]
     slowest: tuple[SlowCall, ...]
+    added_up: AddedUp | None
     completeness: Completeness

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from datacrumbs.analysis import layers, schema
+from datacrumbs.analysis import layers, lifetimes, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.completeness import judge
@@ -175,13 +175,14 @@ def _header(
     io_wall = _length((*union(*together),)) if together else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
     hosts = {host for host, _ in traces.catalog.processes} | {row.host for row in processes}
+    known = {(row.host, row.pid) for row in processes}
     return Header(
         runs=_distinct(run.run_id for run in runs),
         hosts=tuple(sorted(hosts - {""})) or _distinct(str(run.opening.get("host") or "") for run in runs),
         users=_distinct(str(run.opening.get("user") or "") for run in runs),
         started_us=started,
         wall_ns=wall,
-        processes=len({(row.host, row.pid) for row in processes} | traces.catalog.processes.keys()),
+        processes=len(known | traces.catalog.processes.keys()) + lifetimes.births(traces.database),
         threads=traces.database.execute(_THREADS).fetchall()[0][0],
         files=len(files),
         calls=sum(row.calls for row in totals),

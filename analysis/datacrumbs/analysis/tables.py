@@ -2,7 +2,7 @@
 
 raw_calls  the columns of columns.py, as they are
 functions  id, name, cat, layer
-threads    id, host (its name), pid, tid, process (a number for each host and pid)
+threads    id, host (its name), pid, tid, process (a number for each process)
 files      id, path (empty where the trace does not name the file)
 calls      a view that joins them, with NULL where there is nothing
 """
@@ -62,8 +62,8 @@ def make(database: duckdb.DuckDBPyConnection, calls: Calls, layers: Sequence[str
 
 def processes_of(threads: Sequence[Thread]) -> list[int]:
     """The number of each thread's process."""
-    processes: dict[tuple[str, int | None], int] = {}
-    return [processes.setdefault((thread.host, thread.pid), len(processes)) for thread in threads]
+    processes: dict[Thread, int] = {}
+    return [processes.setdefault(thread._replace(tid=None), len(processes)) for thread in threads]
 
 
 def make_dimensions(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from datacrumbs.analysis import layers, profiles, progress, sources, tables
+from datacrumbs.analysis import layers, lifetimes, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import Note, database, load
@@ -84,6 +84,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             calls, notes = load(connection, paths, advance, threads)
+        calls = lifetimes.split(connection, calls)
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis import chance
+from datacrumbs.analysis import chance, command
 from datacrumbs.analysis.compare import compare, profile, slow_and_typical
 from datacrumbs.analysis.comparison import Comparison
 from datacrumbs.analysis.trace import open_traces
+from datacrumbs.core.errors import UsageError
 from tracegen import EPOCH_NS, TraceWriter
 
 US = 1000
@@ -100,3 +102,70 @@ def test_chance_finds_what_is_there_and_only_that() -> None:
     assert 0.01 < np.mean(np.array(same) < 0.05) < 0.11 and np.mean(np.array(other) < 0.01) > 0.9
     assert chance.deals(4, 20) is None
     assert chance.holm([0.01, None, 0.04, 0.03]) == [0.03, None, 0.06, 0.06]
+
+
+def groups(tmp_path: Path) -> Path:
+    """Two processes of two nodes on two files; the second is slower by 300 µs at the device, from second 5 on."""
+    for node in (1, 2):
+        with TraceWriter(tmp_path / f"n{node}.pfw", host=f"node{node}") as trace:
+            process, file = trace.process(7, f"rank{node}", cmd=f"./app --rank {node}"), trace.file(f"/data/{node}.h5")
+            for number in range(400):
+                at, slow = EPOCH_NS + number * 25_000 * US, node == 2 and number >= 200
+                if slow:
+                    trace.call(process, "folio_wait", at + 2 * US, 300 * US, cat="filemap", ts_ns=0)
+                trace.call(process, "read", at, (310 if slow else 10) * US, ret=1, fhash=file, ts_ns=0)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (["process=--rank 1"], ["process=rank2"]),
+        (["host=node1"], ["host=node2"]),
+        (["file=1.h5"], ["file=/data/2.*"]),
+        (["host=node2", "time=0:5"], ["host=node2", "time=5:10"]),
+    ],
+)
+def test_two_groups_of_one_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], a: list[str], b: list[str]
+) -> None:
+    """By process, node, file and time; call by call the difference is what one of them waits for."""
+    options = [word for side, texts in (("--a", a), ("--b", b)) for text in texts for word in (side, text)]
+    assert command.run(["compare", str(groups(tmp_path)), "--function", "read", *options, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    top, part = answer["changes"][0], 1 if "time=0:5" in a else 2
+    assert (top["function"], top["delta_ns"]) == ("folio_wait", 300 * US / part)
+    assert (answer["a"]["name"], answer["b"]["name"]) == (" ".join(a), " ".join(b))
+    assert answer["a"]["calls"] == answer["b"]["calls"] == 400 / (3 - part)
+    assert "folio_wait" in answer["sentences"][0]
+
+
+def test_the_same_group_twice_does_not_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The negative control."""
+    options = ["--a", "host=node1", "--a", "time=0:5", "--b", "host=node1", "--b", "time=5:10"]
+    assert command.run(["compare", str(groups(tmp_path)), *options, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["delta_ns"] == 0 and "same time" in answer["sentences"][0]
+
+
+def test_groups_of_two_traces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = groups(tmp_path)
+    options = ["--a", "time=0:5", "--b", "time=5:10", "--function", "read"]
+    assert command.run(["compare", str(folder / "n1.pfw"), str(folder / "n2.pfw"), *options, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["delta_ns"] == 300 * US and answer["a"]["calls"] == answer["b"]["calls"] == 200
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--a", "process=1"], ["--a", "process", "--b", "process=2"], ["--a", "pid=1", "--b", "pid=2"],
+        ["--a", "time=3:1", "--b", "time=1:3"], ["--a", "time=a:b", "--b", "time=1:3"],
+        ["--a", "file=a", "--a", "file=b", "--b", "file=c"], ["--a", "file=a", "--b", "file=b", "--process", "7"],
+        ["--a", "file=", "--b", "file=b"], ["--a", "file=a", "--b", "file=b", "--slowest", "3"],
+    ],
+)  # fmt: skip
+def test_groups_that_make_no_sense(tmp_path: Path, options: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        command.run(["compare", str(groups(tmp_path)), "--function", "read", *options])
+    assert error.value.hint

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from datacrumbs.analysis.nest import NO_PARENT, nest
+from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.trace import Traces, open_traces
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +129,30 @@ def test_a_pid_that_is_used_again_and_a_clock_that_steps_back(tmp_path: Path) ->
     found = swept(tmp_path / "t.pfw.gz", spans)
     assert sum(one.exclusive for one in found.values()) == 150
     assert found["c"] == (None, 60, 60) and found["a"].exclusive == 55
+
+
+def test_two_lives_of_one_pid_are_two_processes(tmp_path: Path) -> None:
+    """A process that starts after one with its id has ended is another one, whatever the clock says of their calls:
+    none is inside a call of the other, and the summary has a row for each. A second start alone is no second process.
+    """
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        for life, begin in enumerate((0, 50_000, 200_000)):
+            process = trace.process(7, f"life{life}", start_ns=EPOCH_NS + begin)
+            trace.call(process, f"outer{life}", EPOCH_NS + begin, 40_000 + 40_000 * (life == 0), ts_ns=0)
+            trace.call(process, f"inner{life}", EPOCH_NS + begin + 10_000, 10_000, tid=7 + life % 2, ts_ns=0)
+            trace.process(7, f"life{life}", start_ns=EPOCH_NS + begin + 5000)
+            trace.exit(process, EPOCH_NS + begin + 45_000, exit=0)
+        trace.closing(ended=1)
+    with open_traces([str(tmp_path / "t.pfw")]) as traces:
+        assert dict(results(traces)) == {
+            "outer0": (None, 80_000, 70_000), "inner0": ("outer0", 10_000, 10_000),
+            "outer1": (None, 40_000, 40_000), "inner1": (None, 10_000, 10_000),
+            "outer2": (None, 40_000, 30_000), "inner2": ("outer2", 10_000, 10_000),
+        }  # fmt: skip
+        summary = summarise(traces)
+    assert [(row.pid, row.calls, row.threads) for row in summary.processes] == [(7, 2, 1), (7, 2, 2), (7, 2, 1)]
+    assert summary.header.processes == 3
 
 
 def test_equal_pids_of_two_nodes_are_two_threads(tmp_path: Path) -> None:

@@ -257,16 +257,30 @@ def test_many_of_everything_fits(tmp_path: Path) -> None:
         assert sums(made.document["cells"])["calls"] == 20_000
 
 
-def test_calls_that_were_only_added_up_are_told(tmp_path: Path) -> None:
-    """A profile has no single calls to draw; the report says how many it leaves out."""
+def test_calls_that_were_only_added_up_are_in_all_sums(tmp_path: Path) -> None:
+    """A profile has no single calls to draw, but sums by process, function, file and duration; the report says so."""
     with TraceWriter(tmp_path / "t.pfw") as trace:
         trace.opening()
-        profile = {"calls": 5, "errors": 1, "bytes": 20480, "min_ns": 1000, "max_ns": 1000, "interval": 3,
-                   "log2_ns": {"9": 5}}  # fmt: skip
-        trace.call(trace.process(7, "w"), "read", EPOCH_NS, 5000, tid=20971527, ret=20480, profile=profile)
-        trace.closing(ended=EPOCH_NS // 1000, captured=5)
+        worker, other = trace.process(7, "w"), trace.process(8, "o")
+        file, second = trace.file("/data/a"), EPOCH_NS + 10**9
+        trace.added_up(worker, "read", EPOCH_NS, {1000: 4, 300_000: 1}, moved=20480, errors=1, fhash=file)
+        trace.added_up(other, "write", second, {1000: 7}, moved=700, fhash=trace.file("/data/b"))
+        trace.call(worker, "read", second, 5000, ret=100, fhash=file)
+        trace.closing(ended=EPOCH_NS // 1000)
     for made in prepared(tmp_path / "t.pfw"):
-        assert made.document["profiled"] == 5 and made.document["calls"]["rows"] == 0
+        document = made.document
+        assert document["profiled"] == 12 and document["calls"]["rows"] == 1
+        total = made.summary.header
+        assert sums(document["cells"]) == {
+            "calls": 13, "failed": 1, "time": total.io_time_ns, "read": 20580, "written": 700,
+        }  # fmt: skip
+        assert total.calls == 13 and sums(document["file_cells"]) == sums(document["cells"])
+        assert sum(unpack(document["latency"]["calls"])) == 13 and sum(unpack(document["tree"]["calls"])) == 13
+        assert sum(unpack(document["tree"]["own"])) == total.io_time_ns
+        assert [row["processes"] for row in document["files"]] == [1, 1]
+        assert document["with_calls"] == 2 and [row["pid"] for row in document["processes"]] == [7, 8]
+        told = {row["function"]: row["traced"] for row in document["explanations"]}
+        assert told == {"read": True, "write": False}
         assert render(made.document | {"title": "t"}, "t")
 
 

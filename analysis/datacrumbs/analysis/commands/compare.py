@@ -11,14 +11,16 @@ from datacrumbs.core.errors import UsageError
 
 if TYPE_CHECKING:
     from datacrumbs.analysis.comparison import Comparison
+    from datacrumbs.analysis.selection import Selection
 
 
 class CompareCommand:
-    """What changed between two traces, or between the typical and the slow calls of a function.
+    """What changed between two traces, two groups of calls in one, or the typical and the slow calls of a function.
 
     A and B are traces, or folders of them. With --function, its calls are compared with each other, call by call;
     without, all calls by what they took in all. With --function and A alone, the slow calls are compared with the
-    typical ones.
+    typical ones; with A alone and --a and --b, the calls that these choose: process=PID (or a text in its name or
+    command line), file=PATH, host=NAME, time=FROM:TO (seconds since the first call), or several of them.
     docs/comparing.md defines every figure.
     """
 
@@ -33,6 +35,11 @@ class CompareCommand:
         parser.add_argument("--function", default="", metavar="NAME", help="only calls of this function")
         parser.add_argument("--file", default="", metavar="PATH", help="only calls on files whose path holds this")
         parser.add_argument("--process", default="", metavar="PID", help="only calls of this pid or program")
+        for side in ("a", "b"):
+            parser.add_argument(
+                f"--{side}", dest=f"of_{side}", action="append", default=[], metavar="KEY=VALUE",
+                help=f"calls of group {side}: process=, file=, host= or time=FROM:TO; may be repeated, all must hold",
+            )  # fmt: skip
         parser.add_argument(
             "--slowest", type=number("--slowest", "calls"), default=0, metavar="N",
             help="with A alone: how many calls count as slow (default: one in a hundred)",
@@ -45,7 +52,8 @@ class CompareCommand:
         """Does it and returns the exit code."""
         from datacrumbs.analysis.reporters import as_json, comparison_tables
 
-        answer = _two_traces(args) if args.b else _one_trace(args)
+        make = _two_groups if args.of_a or args.of_b else _two_traces if args.b else _one_trace
+        answer = make(args)
         if args.json:
             as_json.write_plain(answer, sys.stdout)
         else:
@@ -54,16 +62,41 @@ class CompareCommand:
 
 
 def _two_traces(args: argparse.Namespace) -> Comparison:
-    from datacrumbs.analysis.compare import compare, profile
-    from datacrumbs.analysis.trace import open_traces
+    from datacrumbs.analysis.selection import Selection
 
     if args.slowest:
         raise UsageError("--slowest is about one trace", "leave it out, or give A alone")
+    which = Selection(args.file, args.process)
+    return _compared(args.function, [(args.a, args.a, which), (args.b, args.b, which)])
+
+
+def _two_groups(args: argparse.Namespace) -> Comparison:
+    from datacrumbs.analysis.selection import parse
+
+    if args.slowest or args.file or args.process:
+        raise UsageError(
+            "--slowest, --file and --process do not go with --a and --b", "say file=PATH and process=PID in --a and --b"
+        )
+    if not args.b and not (args.of_a and args.of_b):
+        raise UsageError("one trace has two groups only with both --a and --b", "give both, or a second trace")
+    groups = []
+    for trace, texts, option in ((args.a, args.of_a, "--a"), (args.b or args.a, args.of_b, "--b")):
+        name = " ".join(texts) or trace
+        groups.append((trace, f"{trace} ({name})" if args.b and texts else name, parse(texts, option)))
+    return _compared(args.function, groups)
+
+
+def _compared(function: str, groups: list[tuple[str, str, Selection]]) -> Comparison:
+    """Compares two groups: of each the trace, what it is called, and its calls. One trace alone is read once."""
+    from datacrumbs.analysis.compare import compare, profile
+    from datacrumbs.analysis.trace import open_traces
+
+    (one, *_), (other, *_) = groups
     profiles = []
-    for name in (args.a, args.b):
-        with open_traces([name]) as traces:
-            profiles.append(profile(traces, name, args.function, file=args.file, process=args.process))
-    return compare(profiles[0], profiles[1], args.function)
+    for trace in dict.fromkeys((one, other)):
+        with open_traces([trace]) as traces:
+            profiles += [profile(traces, name, function, which=which) for of, name, which in groups if of == trace]
+    return compare(profiles[0], profiles[1], function)
 
 
 def _one_trace(args: argparse.Namespace) -> Comparison:

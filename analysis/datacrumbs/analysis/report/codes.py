@@ -1,13 +1,12 @@
-"""Small numbers for functions, processes, threads and files, and the table `report_calls`, in which calls have them.
+"""Small numbers for functions, processes, threads and files.
 
-    report_functions   fn, id, cat, name      in the order of their time, the longest first
-    report_threads     lane, proc, id, host, pid, tid
+    report_functions   fn, id (none: only profiles know it), cat, name   in the order of their time, the longest first
+    report_processes   rank, process, host, pid                          in the same order
+    report_threads     lane, proc, id, tid
     report_files       code, id, path         of the files with the most time; all others are `Codes.other_file`
-    report_calls       began, dur, ns, own, node, fn, lane, proc, file, failed, got, put, ret
 
-`began` is microseconds since the report begins, `own` the nanoseconds that no call inside it accounts
-for, `node` its place in the tree of paths (paths.py), `got` and `put` bytes read and written. A process beyond the
-limit has the number of the last one, which stands for all the others; so has a function.
+A process beyond the limit has the number of the last one, which stands for all the others; so has a function.
+numbers.py gives every call these numbers.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+import numpy as np
 from datacrumbs.analysis import layers, schema
-from datacrumbs.analysis.columns import NULL
-from datacrumbs.analysis.nest import Nest
+from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.report import paths
 from datacrumbs.analysis.trace import Traces
 
@@ -28,6 +27,8 @@ MOST_PROCESSES: Final = 127
 MOST_THREADS: Final = 1023
 MOST_FILES: Final = 2000
 """Files that have a number; the tables show fewer."""
+READS, WRITES = 1, 2
+"""What `moves_of` says of a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What the numbers in `report_calls` stand for.
+    """What the numbers stand for, and how to get at them.
 
     `processes` are pairs of host name and process id; None stands for all beyond the limit. `start_us` is microseconds
     since 1970, `span_us` the length of the report's time.
@@ -62,7 +63,18 @@ class Codes:
     threads: tuple[Thread, ...]
     paths: tuple[str, ...]
     """Of the files with a number; `len(paths)` is the number of all other files, and of none."""
+    file_ids: tuple[int, ...]
+    """The rows of the table `files` that have a number."""
     dropped_threads: int
+    fn_of: Column
+    """For each of `Calls.functions`."""
+    moves_of: Column
+    """For each of `Calls.functions`: `READS`, `WRITES` or 0."""
+    lane_of: Column
+    """For each of `Calls.threads`, and so is `proc_of`."""
+    proc_of: Column
+    code_of: Column
+    """For each row of the table `files`."""
     tree_parent: tuple[int, ...]
     """Tree of paths: the node around; -1: none."""
     tree_fn: tuple[int, ...]
@@ -81,24 +93,35 @@ def _words(texts: Iterable[str]) -> str:
 _FUNCTIONS: Final = f"""
     CREATE TABLE report_functions AS
     SELECT
-        row_number() OVER (ORDER BY sum(time) DESC, f.cat, f.name) - 1 AS fn, f.id, f.cat, f.name, f.layer,
-        CASE WHEN f.name IN ({_words(layers.READS)}) THEN 1 WHEN f.name IN ({_words(layers.WRITES)}) THEN 2 ELSE 0 END
-            AS moves
-    FROM functions f LEFT JOIN tally ON tally.cat = f.cat AND tally.name = f.name
-    GROUP BY f.id, f.cat, f.name, f.layer
+        row_number() OVER (ORDER BY sum(time) DESC, f.cat, f.name) - 1 AS fn, any_value(f.id) AS id, f.cat, f.name,
+        CASE WHEN f.name IN ({_words(layers.READS)}) THEN {READS} WHEN f.name IN ({_words(layers.WRITES)}) THEN {WRITES}
+        ELSE 0 END AS moves
+    FROM (
+        SELECT id, cat, name FROM functions
+        UNION ALL
+        SELECT DISTINCT NULL, cat, name FROM profiles
+        WHERE (cat, name) NOT IN (SELECT (cat, name) FROM functions)
+    ) AS f
+    LEFT JOIN tally ON tally.cat = f.cat AND tally.name = f.name
+    GROUP BY f.cat, f.name
 """
 
-_THREADS: Final = f"""
-    CREATE TABLE report_threads AS
-    WITH one AS (
-        SELECT t.id, t.process, t.tid, t.pid, t.host, sum(time) AS time,
-            sum(sum(time)) OVER (PARTITION BY t.process) AS whole
-        FROM threads t LEFT JOIN tally ON tally.thread = t.id
-        GROUP BY t.id, t.process, t.tid, t.pid, t.host
+_PROCESSES: Final = f"""
+    CREATE TABLE report_processes AS
+    SELECT row_number() OVER (ORDER BY time DESC, process) - 1 AS position, least(position, {MOST_PROCESSES}) AS rank,
+        process, host, pid
+    FROM (
+        SELECT process, any_value(known.host) AS host, any_value(known.pid) AS pid, coalesce(sum(time), 0) AS time
+        FROM (SELECT process, host, pid FROM threads UNION SELECT process, host, pid FROM profiles) AS known
+        LEFT JOIN (SELECT process, sum(time) AS time FROM tally GROUP BY process) USING (process)
+        GROUP BY process
     )
-    SELECT
-        row_number() OVER (ORDER BY rank, tid) - 1 AS lane, least(rank, {MOST_PROCESSES}) AS proc, id, host, pid, tid
-    FROM (SELECT *, dense_rank() OVER (ORDER BY whole DESC, process) - 1 AS rank FROM one)
+"""
+
+_THREADS: Final = """
+    CREATE TABLE report_threads AS
+    SELECT row_number() OVER (ORDER BY position, tid) - 1 AS lane, rank AS proc, id, tid
+    FROM threads JOIN report_processes USING (process)
 """
 
 _FILES: Final = f"""
@@ -113,22 +136,6 @@ _FILES: Final = f"""
     )
 """
 
-_CALLS: Final = f"""
-    CREATE TABLE report_calls AS
-    SELECT
-        r.ts - ? AS began, r.dur, r.ns, r.own, r.node::USMALLINT AS node, least(f.fn, {MOST_FUNCTIONS})::UTINYINT AS fn,
-        least(t.lane, {MOST_THREADS})::USMALLINT AS lane, t.proc::UTINYINT AS proc,
-        coalesce(x.code, ?)::USMALLINT AS file,
-        r.ret BETWEEN -4095 AND -1 AS failed,
-        if(r.ret > 0 AND f.moves = 1, r.ret, 0) AS got,
-        if(r.ret > 0 AND f.moves = 2, r.ret, 0) AS put,
-        if(r.ret = ({NULL}), 0, r.ret) AS ret
-    FROM report_raw r
-    JOIN report_functions f ON f.id = r.function
-    JOIN report_threads t ON t.id = r.thread
-    LEFT JOIN report_files x ON x.id = r.file
-"""
-
 _SPAN: Final = f"""
     SELECT min(first), max(last) FROM (
         SELECT first, last FROM tally
@@ -138,45 +145,53 @@ _SPAN: Final = f"""
 """
 
 
-def number(traces: Traces, nested: Nest) -> Codes:
-    """Makes the tables above, once, from those that `summarise` leaves and from which call is inside which."""
-    database, calls = traces.database, traces.calls
+def number(traces: Traces, tree: paths.Tree) -> Codes:
+    """Makes the tables above, once, from those that `summarise` leaves, and the numbers from them."""
+    database = traces.database
     first, last = database.execute(_SPAN).fetchall()[0]
-    database.execute(_FUNCTIONS)
-    database.execute(_THREADS)
-    database.execute(_FILES)
-    tree, node, own = paths.find(traces, nested)
-    paths_of = tuple(text for (text,) in database.execute("SELECT path FROM report_files ORDER BY code").fetchall())
-    database.register("report_raw", {**calls.columns, "node": node, "own": own})
-    database.execute(_CALLS, [first or 0, len(paths_of)])
-    database.unregister("report_raw")
-    threads = database.execute("SELECT host, pid, proc, tid FROM report_threads ORDER BY lane").fetchall()
+    for statement in (_FUNCTIONS, _PROCESSES, _THREADS, _FILES):
+        database.execute(statement)
+    functions = database.execute("SELECT cat, name, id, moves FROM report_functions ORDER BY fn").fetchall()
+    threads = database.execute("SELECT proc, tid, id FROM report_threads ORDER BY lane").fetchall()
+    files = database.execute("SELECT path, id FROM report_files ORDER BY code").fetchall()
+    most = database.execute("SELECT coalesce(max(id), 0) FROM files").fetchall()[0][0]
     kept = threads[:MOST_THREADS]
-    rank = dict(database.execute("SELECT id, fn FROM report_functions").fetchall())
+    fn_of, moves_of = np.zeros(len(traces.calls.functions) + 1, np.int64), np.zeros(len(traces.calls.functions) + 1)
+    for fn, (_, _, id_, moves) in enumerate(functions):
+        if id_ is not None:
+            fn_of[id_], moves_of[id_] = min(fn, MOST_FUNCTIONS), moves
+    lane_of, proc_of = (np.zeros(len(threads) + 1, np.int64) for _ in range(2))
+    for lane, (proc, _, id_) in enumerate(threads):
+        lane_of[id_], proc_of[id_] = min(lane, MOST_THREADS), proc
+    code_of = np.full(most + 1, len(files), np.int64)
+    code_of[[id_ for _, id_ in files]] = np.arange(len(files))
     return Codes(
         start_us=first or 0,
         span_us=max(1, (last or 0) - (first or 0)),
-        calls=len(calls),
-        functions=_functions(database),
-        processes=_processes(threads),
-        threads=tuple(Thread(process, tid) for _, _, process, tid in kept),
-        paths=paths_of,
+        calls=len(traces.calls),
+        functions=_functions(functions),
+        processes=_processes(database),
+        threads=tuple(Thread(process, tid) for process, tid, _ in kept),
+        paths=tuple(path for path, _ in files),
+        file_ids=tuple(id_ for _, id_ in files),
         dropped_threads=len(threads) - len(kept),
+        fn_of=fn_of,
+        moves_of=moves_of,
+        lane_of=lane_of,
+        proc_of=proc_of,
+        code_of=code_of,
         tree_parent=tree.parent,
-        tree_fn=tuple(-1 if number < 0 else min(rank[number], MOST_FUNCTIONS) for number in tree.function),
+        tree_fn=tuple(-1 if number < 0 else int(fn_of[number]) for number in tree.function),
     )
 
 
-def _functions(database: duckdb.DuckDBPyConnection) -> tuple[Function, ...]:
-    rows = database.execute("SELECT cat, name FROM report_functions ORDER BY fn").fetchall()
+def _functions(rows: list[tuple[str, str, int | None, int]]) -> tuple[Function, ...]:
     rest = [Function("", "")] if len(rows) > MOST_FUNCTIONS else []
-    return (*(Function(*row) for row in rows[:MOST_FUNCTIONS]), *rest)
+    return (*(Function(category, name) for category, name, *_ in rows[:MOST_FUNCTIONS]), *rest)
 
 
-def _processes(threads: list[tuple[str, int | None, int, int | None]]) -> tuple[tuple[str, int | None] | None, ...]:
-    found: dict[int, tuple[str, int | None] | None] = {}
-    for host, pid, process, _ in threads:
-        known = found.setdefault(process, (host, pid))
-        if known != (host, pid):
-            found[process] = None
-    return tuple(found[process] for process in sorted(found))
+def _processes(database: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int | None] | None, ...]:
+    rows = database.execute(
+        f"SELECT host, pid FROM report_processes ORDER BY position LIMIT {MOST_PROCESSES + 2}"
+    ).fetchall()
+    return tuple(rows) if len(rows) <= MOST_PROCESSES + 1 else (*rows[:MOST_PROCESSES], None)

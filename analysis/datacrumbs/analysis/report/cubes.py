@@ -1,10 +1,10 @@
 """What happened in each slice of time: five tables of sums that the browser adds up for any selection.
 
-    report_cells     bin, proc, fn     calls, failed, time, got, put
-    report_files_in  bin, file         calls, failed, time, got, put
-    report_latency   bin, fn, bucket   calls
-    report_tree      bin, node         calls, own
-    report_sizes     bin, written, bucket   calls      of calls that move bytes and that the totals count
+    cells      bin, proc, fn          calls, failed, time, got, put
+    files      bin, file              the same
+    latency    bin, fn, bucket        calls
+    tree       bin, node              calls, own
+    sizes      bin, written, bucket   calls      of calls that move bytes and that the totals count
 
 A call counts in the slice in which it begins; its time is spread over all slices that it lies in. All have the
 same slices, as many as fit the budgets: two neighbours become one until they do.
@@ -12,12 +12,14 @@ same slices, as many as fit the budgets: two neighbours become one until they do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import duckdb
-from datacrumbs.analysis.report.codes import Codes
-from datacrumbs.analysis.report.packing import columns, pack, pack_sorted
+import numpy as np
+from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.report.numbers import Numbers, Part, Profiled
+from datacrumbs.analysis.report.packing import pack, pack_sorted
 
 FINEST: Final = 480
 """Slices at most: five pixels each on the widest screen."""
@@ -27,34 +29,19 @@ FILES: Final = 150
 """Files that have slices of their own."""
 BUCKETS_PER_OCTAVE: Final = 4
 """A duration's bucket: its limits are a factor of 2^(1/4) apart, so that a percentile is right within 9 %."""
-
-_PARTS: Final = """
-    SELECT least(began // {width}, {last}) AS bin, proc, fn, file, 1 AS calls, failed::INTEGER AS failed, got, put,
-        if(dur = 0 OR (began + dur) // {width} = began // {width}, ns,
-           ns * ((began // {width} + 1) * {width} - began) // dur) AS time,
-        node,
-        if(dur = 0 OR (began + dur) // {width} = began // {width}, own,
-           own * ((began // {width} + 1) * {width} - began) // dur) AS own
-    FROM report_calls
-    UNION ALL
-    SELECT least(bin, {last}), proc, fn, file, 0, 0, 0, 0,
-        ns * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur,
-        node, own * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur
-    FROM (
-        SELECT *, unnest(range(began // {width} + 1, (began + dur) // {width} + 1)) AS bin
-        FROM report_calls WHERE dur > 0 AND (began + dur) // {width} > began // {width}
-    )
-"""
-
-_SUMS: Final = "sum(calls) AS calls, sum(failed) AS failed, sum(time) AS time, sum(got) AS got, sum(put) AS put"
+_BUCKETS: Final = 256
+_SUMS: Final = ("calls", "failed", "time", "read", "written")
+_AT_ONCE: Final = 1 << 21
+"""Slices that long calls lie in, looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The slices: `bins` of them, each `width_us` microseconds long."""
+    """The slices: `bins` of them, each `width_us` microseconds long; in `busiest` the most calls begin."""
 
     bins: int
     width_us: int
+    busiest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,117 +56,131 @@ class Cubes:
     sizes: dict[str, Any]
 
 
-def slice_up(database: duckdb.DuckDBPyConnection, codes: Codes, budget: int, counted: list[int]) -> Cubes:
+class _Cube:
+    """Sums for each slice and each of `keys` keys; `columns` of them."""
+
+    def __init__(self, bins: int, keys: int, columns: tuple[str, ...]) -> None:
+        self.bins, self.keys = bins, keys
+        self.sums = {name: np.zeros(bins * keys) for name in columns}
+
+    def add(self, name: str, place: Column, amount: Column | None = None) -> None:
+        """Adds amounts (default: one each) at places, which are `bin * keys + key`."""
+        if len(place):
+            self.sums[name] += np.bincount(place, weights=amount, minlength=self.bins * self.keys)
+
+    def halve(self) -> None:
+        """Puts two neighbouring slices together."""
+        bins = (self.bins + 1) // 2
+        for name, column in self.sums.items():
+            padded = np.concatenate([column, np.zeros((2 * bins - self.bins) * self.keys)])
+            self.sums[name] = padded.reshape(bins, 2, self.keys).sum(axis=1).ravel()
+        self.bins = bins
+
+    @property
+    def used(self) -> Column:
+        """The places that hold anything."""
+        return np.flatnonzero(np.logical_or.reduce([column > 0 for column in self.sums.values()]))
+
+    def packed(self, most: int, order: str) -> dict[str, Any]:
+        """The table; beyond `most` rows those with the least of `order` are left out: each is a sliver."""
+        used = self.used
+        if len(used) > most:
+            amounts = self.sums[order][used]
+            used = np.sort(used[np.argpartition(amounts, len(used) - most)[len(used) - most :]])
+        columns = {name: pack(np.floor(column[used])) for name, column in self.sums.items()}
+        return {"rows": len(used), "key": pack_sorted(used)} | columns
+
+
+def slice_up(numbers: Numbers, budget: int, counted: list[int]) -> Cubes:
     """Makes the tables.
 
     Args:
-        database: where `report_calls` is.
-        codes: its numbers.
-        counted: the functions that the totals count.
+        numbers: all calls in numbers.
         budget: rows that each table may have; they take about 14, 14 and 4 bytes each.
+        counted: the functions that the totals count.
     """
+    codes = numbers.codes
     width = max(1, -(-(codes.span_us + 1) // FINEST))
     bins = -(-(codes.span_us + 1) // width)
-    _make(database, width, bins, min(FILES, codes.other_file))
-    _make_sizes(database, width, bins, counted)
-    while bins > COARSEST and _largest(database) > budget:
-        _halve(database)
-        bins, width = (bins + 1) // 2, 2 * width
-    _thin(database, budget)
-    return Cubes(Grid(bins, width), *_read(database, codes))
+    functions, processes, nodes = (max(1, len(c)) for c in (codes.functions, codes.processes, codes.tree_parent))
+    cells, files = _Cube(bins, processes * functions, _SUMS), _Cube(bins, FILES, _SUMS)
+    latency, tree = _Cube(bins, functions * _BUCKETS, ("calls",)), _Cube(bins, nodes, ("calls", "own"))
+    sizes = _Cube(bins, 128, ("calls",))
+    numbered_files = min(FILES, codes.other_file)
+    is_counted = np.zeros(functions, bool)
+    is_counted[counted] = True
+    for part in numbers.everything():
+        first = np.minimum(part.began // width, bins - 1)
+        _add_begins(part, first, functions, cells, files, tree, numbered_files)
+        for bin_, rows, share in spread(part, first, width, bins):
+            with_file = part.file[rows] < numbered_files
+            time = np.floor(part.ns[rows] * share)
+            cells.add("time", (bin_ * processes + part.proc[rows]) * functions + part.fn[rows], time)
+            files.add("time", (bin_ * FILES + part.file[rows])[with_file], time[with_file])
+            tree.add("own", bin_ * nodes + part.node[rows], np.floor(part.own[rows] * share))
+        if isinstance(part, Profiled):
+            rows, power, number = part.spread
+            bucket = BUCKETS_PER_OCTAVE * power + BUCKETS_PER_OCTAVE // 2
+            latency.add("calls", (first[rows] * functions + part.fn[rows]) * _BUCKETS + bucket, number)
+        else:
+            bucket = np.floor(BUCKETS_PER_OCTAVE * np.log2(np.maximum(part.ns, 1))).astype(np.int64)
+            latency.add("calls", (first * functions + part.fn) * _BUCKETS + bucket)
+            _add_sizes(part, first, is_counted, sizes)
+    by_bin = cells.sums["calls"].reshape(bins, -1).sum(axis=1)
+    busiest = int(np.argmax(by_bin)) * width + width // 2
+    cubes = (cells, files, latency, tree)
+    while cells.bins > COARSEST and max(len(cube.used) for cube in cubes) > budget:
+        width *= 2
+        for cube in (*cubes, sizes):
+            cube.halve()
+    most = 2 * budget
+    return Cubes(
+        Grid(cells.bins, width, busiest), cells.packed(most, "time"), files.packed(most, "time") | {"files": FILES},
+        latency.packed(most, "calls") | {"per_octave": BUCKETS_PER_OCTAVE},
+        tree.packed(most, "own") | {"nodes": nodes}, sizes.packed(most, "calls"),
+    )  # fmt: skip
 
 
-def _make(database: duckdb.DuckDBPyConnection, width: int, bins: int, files: int) -> None:
-    parts = _PARTS.format(width=width, last=bins - 1)
-    database.execute(
-        f"CREATE OR REPLACE TABLE report_cells AS SELECT bin, proc, fn, {_SUMS} FROM ({parts}) GROUP BY ALL"
-    )
-    database.execute(
-        f"CREATE OR REPLACE TABLE report_files_in AS SELECT bin, file, {_SUMS} FROM ({parts}) WHERE file < {files}"
-        " GROUP BY ALL"
-    )
-    database.execute(f"""
-        CREATE OR REPLACE TABLE report_latency AS
-        SELECT least(began // {width}, {bins - 1}) AS bin, fn,
-            floor({BUCKETS_PER_OCTAVE} * log2(greatest(ns, 1)))::UTINYINT AS bucket, count(*) AS calls
-        FROM report_calls GROUP BY ALL
-    """)
-    database.execute(
-        f"CREATE OR REPLACE TABLE report_tree AS SELECT bin, node, sum(calls) AS calls, sum(own) AS own FROM ({parts})"
-        " GROUP BY ALL"
-    )
+def _add_begins(
+    part: Part | Profiled, first: Column, functions: int, cells: _Cube, files: _Cube, tree: _Cube, numbered: int
+) -> None:
+    """What counts where a call begins: all but its time."""
+    of_cell = (first * (cells.keys // functions) + part.proc) * functions + part.fn
+    of_file = first * FILES + part.file
+    calls = part.calls if isinstance(part, Profiled) else np.ones(len(first))
+    tree.add("calls", first * tree.keys + part.node, calls)
+    with_file = part.file < numbered
+    for name, amount in (("calls", calls), ("failed", part.failed), ("read", part.got), ("written", part.put)):
+        some = np.flatnonzero(amount)
+        cells.add(name, of_cell[some], amount[some])
+        some = some[with_file[some]]
+        files.add(name, of_file[some], amount[some])
 
 
-def _make_sizes(database: duckdb.DuckDBPyConnection, width: int, bins: int, counted: list[int]) -> None:
-    query = f"""
-        CREATE OR REPLACE TABLE report_sizes AS
-        SELECT least(began // {width}, {bins - 1}) AS bin, (put > 0)::INTEGER AS written,
-            floor(log2(got + put))::INTEGER AS bucket, count(*) AS calls
-        FROM report_calls WHERE got + put > 0 AND fn IN (SELECT unnest(?::INTEGER[])) GROUP BY ALL
-    """
-    database.execute(query, [counted])
+def spread(part: Part | Profiled, first: Column, width: int, bins: int) -> Iterator[tuple[Column, Any, Column]]:
+    """The slices that calls lie in: each with the rows of the calls, and the share of their time in it."""
+    last = np.minimum((part.began + part.dur) // width, bins - 1)
+    long = np.flatnonzero(last > first)
+    share = np.ones(len(first))
+    share[long] = ((first[long] + 1) * width - part.began[long]) / part.dur[long]
+    yield first, slice(None), share
+    slices = (last - first)[long]
+    ends = np.cumsum(slices)
+    begin = 0
+    while begin < len(long):
+        end = max(begin + 1, int(np.searchsorted(ends, ends[begin] - slices[begin] + _AT_ONCE, side="right")))
+        rows = np.repeat(long[begin:end], slices[begin:end])
+        inside = np.arange(len(rows)) - np.repeat(ends[begin:end] - slices[begin:end] - ends[begin] + slices[begin],
+                                                  slices[begin:end])  # fmt: skip
+        bin_ = first[rows] + 1 + inside
+        low = bin_ * width
+        yield bin_, rows, (np.minimum(part.began[rows] + part.dur[rows], low + width) - low) / part.dur[rows]
+        begin = end
 
 
-def _largest(database: duckdb.DuckDBPyConnection) -> int:
-    tables = ("report_cells", "report_files_in", "report_latency", "report_tree")
-    return max(int(database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables)
-
-
-def _halve(database: duckdb.DuckDBPyConnection) -> None:
-    for table, keys, sums in (
-        ("report_cells", "proc, fn", _SUMS),
-        ("report_files_in", "file", _SUMS),
-        ("report_latency", "fn, bucket", "sum(calls) AS calls"),
-        ("report_tree", "node", "sum(calls) AS calls, sum(own) AS own"),
-        ("report_sizes", "written, bucket", "sum(calls) AS calls"),
-    ):
-        database.execute(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT bin // 2 AS bin, {keys}, {sums} FROM {table} GROUP BY ALL"
-        )
-
-
-def _thin(database: duckdb.DuckDBPyConnection, budget: int) -> None:
-    """Forgets the rows with the least time of tables that are still too long.
-
-    What is left out is at most a sliver: it is the shortest of more than `budget` rows.
-    """
-    for table, order in (
-        ("report_cells", "time"),
-        ("report_files_in", "time"),
-        ("report_latency", "calls"),
-        ("report_tree", "own"),
-    ):
-        database.execute(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} ORDER BY {order} DESC LIMIT {2 * budget}"
-        )
-
-
-def _read(database: duckdb.DuckDBPyConnection, codes: Codes) -> tuple[dict[str, Any], ...]:
-    functions, processes = max(1, len(codes.functions)), max(1, len(codes.processes))
-    sums = "calls, failed, time, got, put"
-    cells = database.execute(
-        f"SELECT (bin * {processes} + proc) * {functions} + fn AS k, {sums} FROM report_cells ORDER BY k"
-    ).fetchall()
-    files = database.execute(f"SELECT bin * {FILES} + file AS k, {sums} FROM report_files_in ORDER BY k").fetchall()
-    latency = database.execute(
-        f"SELECT (bin * {functions} + fn) * 256 + bucket AS k, calls FROM report_latency ORDER BY k"
-    ).fetchall()
-    sizes = database.execute(
-        "SELECT (bin * 2 + written) * 64 + bucket AS k, calls FROM report_sizes ORDER BY k"
-    ).fetchall()
-    nodes = max(1, len(codes.tree_parent))
-    tree = database.execute(f"SELECT bin * {nodes} + node AS k, calls, own FROM report_tree ORDER BY k").fetchall()
-    return (
-        _table(cells, ("calls", "failed", "time", "read", "written")),
-        _table(files, ("calls", "failed", "time", "read", "written")) | {"files": FILES},
-        _table(latency, ("calls",)) | {"per_octave": BUCKETS_PER_OCTAVE},
-        _table(tree, ("calls", "own")) | {"nodes": nodes},
-        _table(sizes, ("calls",)),
-    )
-
-
-def _table(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> dict[str, Any]:
-    keys, *values = columns(rows, 1 + len(names))
-    return {"rows": len(rows), "key": pack_sorted(keys)} | {
-        name: pack(value) for name, value in zip(names, values, strict=True)
-    }
+def _add_sizes(part: Part, first: Column, is_counted: Column, sizes: _Cube) -> None:
+    """Bytes of the calls that the totals count, by powers of two."""
+    moved = part.got + part.put
+    some = np.flatnonzero((moved > 0) & is_counted[part.fn])
+    bucket = np.floor(np.log2(moved[some])).astype(np.int64)
+    sizes.add("calls", first[some] * sizes.keys + np.where(part.put[some] > 0, 64, 0) + bucket)

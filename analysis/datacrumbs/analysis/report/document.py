@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
+import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.report import cubes, lanes, spans
-from datacrumbs.analysis.report.codes import Codes, number
+from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
+from datacrumbs.analysis.report.numbers import Numbers, numbered
 from datacrumbs.analysis.summary import FunctionRow, Summary
 from datacrumbs.analysis.trace import Traces
 
@@ -58,10 +59,10 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     """
     database = traces.database
     nested = nest(traces.calls, traces.layers)
-    codes = number(traces, nested)
+    numbers = numbered(traces, nested)
+    codes = numbers.codes
     explained = explanations(traces, codes, nested, codes.start_us)
-    rows = database.execute("SELECT id FROM report_files ORDER BY code LIMIT ?", [cubes.FILES]).fetchall()
-    ids = [file for (file,) in rows]
+    ids = codes.file_ids[: cubes.FILES]
     known = patterns.find(traces, ids, summary.header.total_categories)
     found = findings.find(summary, {codes.paths[code]: known[file] for code, file in enumerate(ids) if file in known})
     lifes = lives(database)
@@ -70,22 +71,26 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         layer_of = [LAYERS.index(layers.layer_of(function.category)) for function in codes.functions]
         totals = set(summary.header.total_categories)
         counted = [fn for fn, function in enumerate(codes.functions) if function.category in totals]
-        slices = cubes.slice_up(database, codes, budget.cells, counted)
-        calls = spans.pick(database, codes, slices.grid, budget.spans, asked)
+        slices = cubes.slice_up(numbers, budget.cells, counted)
+        calls = spans.pick(numbers, slices.grid, budget.spans, asked)
         return {
             "version": VERSION,
             "header": asdict(summary.header),
             "completeness": _completeness(summary),
             "profiled": max(0, sum(row.calls for row in summary.functions) - codes.calls),
             "sources": [_shorten(str(path), _LONGEST_PATH) for path in traces.sources[:100]],
-            "grid": {"start_us": codes.start_us, "span_us": codes.span_us, **asdict(slices.grid)},
+            "grid": {
+                "start_us": codes.start_us, "span_us": codes.span_us, "bins": slices.grid.bins,
+                "width_us": slices.grid.width_us,
+            },
             "layers": [{"name": layer} for layer in LAYERS],
             "kinds": list(KINDS),
             "functions": _functions(codes, summary, layer_of),
+            "with_calls": len(codes.processes),
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
-            "files": _files(database, codes),
+            "files": _files(numbers),
             "paths": _paths(codes, budget.paths),
             "cells": slices.cells,
             "file_cells": slices.files,
@@ -99,7 +104,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
                 if file in known
             ],
             "explanations": explained,
-            "timeline": lanes.fill(database, codes, layer_of, budget.lanes),
+            "timeline": lanes.fill(numbers, layer_of, budget.lanes),
             "calls": calls,
         }  # fmt: skip
 
@@ -176,13 +181,22 @@ def _since(codes: Codes, us: int | None) -> int | None:
     return None if us is None else us - codes.start_us
 
 
-def _files(database: duckdb.DuckDBPyConnection, codes: Codes) -> list[dict[str, Any]]:
-    """The files with slices of their own: who used them."""
-    rows = database.execute(
-        "SELECT file, count(DISTINCT proc), min(began), max(began + dur) FROM report_calls"
-        f" WHERE file < {min(cubes.FILES, codes.other_file)} GROUP BY file ORDER BY file"
-    ).fetchall()
-    return [{"file": int(file), "processes": procs, "begin": begin, "end": end} for file, procs, begin, end in rows]
+def _files(numbers: Numbers) -> list[dict[str, Any]]:
+    """The files with slices of their own: who used them, and when."""
+    files = min(cubes.FILES, numbers.codes.other_file)
+    begin, end = np.full(files, np.iinfo(np.int64).max), np.zeros(files, np.int64)
+    used = np.zeros((files, max(1, len(numbers.codes.processes))), bool)
+    for part in numbers.everything():
+        rows = np.flatnonzero(part.file < files)
+        file = part.file[rows]
+        used[file, part.proc[rows]] = True
+        np.minimum.at(begin, file, part.began[rows])
+        np.maximum.at(end, file, (part.began + part.dur)[rows])
+    return [
+        {"file": file, "processes": int(used[file].sum()), "begin": int(begin[file]), "end": int(end[file])}
+        for file in range(files)
+        if used[file].any()
+    ]
 
 
 def _paths(codes: Codes, most: int) -> list[str]:

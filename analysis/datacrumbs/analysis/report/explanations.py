@@ -40,6 +40,7 @@ def _plain(found: Explanation, started_us: int) -> dict[str, Any]:
     return {
         "function": found.spread.function[:200],
         "sentences": [sentence[:2000] for sentence in found.sentences[:8]],
+        "traced": bool(found.tree),
         "spread": spread | {"function": found.spread.function[:200]},
         "layers": [asdict(row) for row in found.layers],
         "typical": asdict(found.typical),

@@ -1,15 +1,18 @@
 """What each thread did, layer by layer, in slices finer than those of the cubes: the timeline seen from afar.
 
-A cell says how much of a slice the calls of one layer filled, and which function had most of it.
+A cell says how much of a slice the calls of one layer filled, and which function had most of it. What a profile added
+up is of no thread, and in no lane.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import duckdb
-from datacrumbs.analysis.report.codes import MOST_THREADS, Codes
-from datacrumbs.analysis.report.packing import columns, pack, pack_sorted
+import numpy as np
+from datacrumbs.analysis.report.codes import MOST_THREADS
+from datacrumbs.analysis.report.cubes import spread
+from datacrumbs.analysis.report.numbers import Numbers
+from datacrumbs.analysis.report.packing import pack, pack_sorted
 
 FINEST: Final = 4096
 """Slices at most."""
@@ -17,54 +20,50 @@ COARSEST: Final = 128
 FULL: Final = 31
 """The fill of a slice that was busy from end to end."""
 
-_CELLS: Final = """
-    WITH parts AS (
-        SELECT lane, fn, began // {width} AS bin,
-            if(dur = 0 OR (began + dur) // {width} = began // {width}, ns,
-               ns * ((began // {width} + 1) * {width} - began) // dur) AS time
-        FROM report_calls WHERE lane < {lanes}
-        UNION ALL
-        SELECT lane, fn, bin, ns * (least(began + dur, (bin + 1) * {width}) - bin * {width}) // dur
-        FROM (
-            SELECT *, unnest(range(began // {width} + 1, (began + dur) // {width} + 1)) AS bin
-            FROM report_calls WHERE dur > 0 AND (began + dur) // {width} > began // {width} AND lane < {lanes}
-        )
-    ), by_function AS (
-        SELECT lane, fn, bin, sum(time) AS time FROM parts GROUP BY ALL
-    )
-    SELECT ((lane * {layers} + layer) * {bins} + bin)::BIGINT AS k, arg_max(fn, time),
-        greatest(1, least({full}, {full} * sum(time) // (1000 * {width})))
-    FROM by_function JOIN (SELECT unnest(?::INTEGER[]) AS fn, unnest(?::INTEGER[]) AS layer) USING (fn)
-    GROUP BY ALL
-    ORDER BY k
-"""
 
-
-def fill(database: duckdb.DuckDBPyConnection, codes: Codes, layer_of: list[int], budget: int) -> dict[str, Any]:
+def fill(numbers: Numbers, layer_of: list[int], budget: int) -> dict[str, Any]:
     """The timeline's cells.
 
     Args:
-        database: where `report_calls` is.
-        codes: its numbers.
+        numbers: all calls in numbers.
         layer_of: for each function, the number of its layer.
         budget: cells at most; they take about 4 bytes each.
     """
-    layers = max(layer_of, default=0) + 1
-    rows = max(1, min(len(codes.threads), MOST_THREADS) * len(set(layer_of)))
+    codes = numbers.codes
+    layers, functions = max(layer_of, default=0) + 1, max(1, len(layer_of))
+    lanes = min(len(codes.threads), MOST_THREADS)
     bins = FINEST
-    while bins > COARSEST and bins * rows > budget:
+    while bins > COARSEST and bins * max(1, lanes * len(set(layer_of))) > budget:
         bins //= 2
     width = max(1, -(-(codes.span_us + 1) // bins))
-    query = _CELLS.format(width=width, bins=bins, layers=layers, lanes=MOST_THREADS, full=FULL)
-    cells = database.execute(query, [list(range(len(layer_of))), layer_of]).fetchall()
-    keys, functions, fills = columns(cells, 3)
+    times = np.zeros(lanes * functions * bins, np.float32)
+    for part in numbers.parts():
+        first = np.minimum(part.began // width, bins - 1)
+        for bin_, rows, share in spread(part, first, width, bins):
+            lane = part.lane[rows]
+            kept = np.flatnonzero(lane < lanes)
+            place = ((lane * functions + part.fn[rows]) * bins + bin_)[kept]
+            times += np.bincount(place, weights=(part.ns[rows] * share)[kept], minlength=len(times))
+    of_layer = np.array(layer_of or [0])
+    best = np.zeros((lanes, layers, bins), np.int64)
+    whole = np.zeros((lanes, layers, bins))
+    present = np.zeros((lanes, layers, bins), bool)
+    table = times.reshape(lanes, functions, bins)
+    for layer in sorted(set(layer_of)):
+        members = np.flatnonzero(of_layer == layer)
+        mine = table[:, members, :]
+        best[:, layer] = members[np.argmax(mine, axis=1)]
+        whole[:, layer] = mine.sum(axis=1)
+        present[:, layer] = mine.any(axis=1)
+    used = np.flatnonzero(present)
+    fills = np.clip(FULL * whole.ravel()[used] // (1000 * width), 1, FULL)
     return {
         "bins": bins,
         "width_us": width,
         "layers": layers,
         "full": FULL,
-        "rows": len(cells),
-        "key": pack_sorted(keys),
-        "fn": pack(functions),
+        "rows": len(used),
+        "key": pack_sorted(used),
+        "fn": pack(best.ravel()[used]),
         "fill": pack(fills),
     }

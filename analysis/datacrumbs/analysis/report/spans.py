@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import duckdb
-from datacrumbs.analysis.report.codes import Codes
+import numpy as np
+from datacrumbs.analysis.columns import Column, chunks, concatenated
 from datacrumbs.analysis.report.cubes import Grid
+from datacrumbs.analysis.report.numbers import Numbers
 from datacrumbs.analysis.report.packing import pack, pack_signed, pack_sorted
 
 PER_WINDOW: Final = 1500
@@ -47,41 +48,42 @@ class Range:
     end_us: int
 
 
-def pick(
-    database: duckdb.DuckDBPyConnection, codes: Codes, grid: Grid, budget: int, asked: tuple[Range, ...] = ()
-) -> dict[str, Any]:
+def pick(numbers: Numbers, grid: Grid, budget: int, asked: tuple[Range, ...] = ()) -> dict[str, Any]:
     """The single calls, and the windows in which they are complete.
 
     Args:
-        database: where `report_calls` and the cubes are.
-        codes: their numbers.
+        numbers: all calls in numbers.
         grid: the cubes' slices.
         budget: calls at most; they take about 16 bytes each.
         asked: parts of the run that the user wants to have every call of; beyond the budget, from their beginning.
     """
-    if codes.calls <= budget:
-        windows = [Window("all", 0, codes.span_us, codes.calls)]
-        threshold, rows = 0, _calls(database, "true")
+    total = len(numbers.calls)
+    if total <= budget:
+        windows = [Window("all", 0, numbers.codes.span_us, total)] if total or not numbers.profiled else []
+        threshold, chosen = 0, np.arange(total)
     else:
-        windows = _windows(database, codes, grid, budget // 2, asked)
-        least = database.execute(
-            "SELECT min(ns) FROM (SELECT ns FROM report_calls ORDER BY ns DESC LIMIT ?)", [budget // 2]
-        ).fetchall()[0][0]
+        windows = _windows(numbers, grid, budget // 2, asked)
+        at = total - budget // 2
         # Of calls of equal length, all or none: "every call longer than this" must be true.
-        threshold = int(least) + 1
-        inside = " OR ".join(f"began <= {w.end_us} AND began + dur >= {w.begin_us}" for w in windows) or "false"
-        rows = _calls(database, f"ns >= {threshold} OR {inside}")
+        threshold = int(np.partition(numbers.calls.ns, at)[at]) + 1
+        chosen = _chosen(numbers, windows, threshold)
+    calls = numbers.some(chosen)
+    order = np.lexsort((-calls.ns, -calls.dur, calls.began, calls.lane))
+    columns = [
+        column[order] for column in (calls.lane, calls.began, calls.dur, calls.ns, calls.fn, calls.file, calls.ret)
+    ]
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
     return {
         "windows": [asdict(window) for window in windows],
         "threshold_ns": threshold,
         "rows": len(rows),
-        "lane": pack_sorted(row[0] for row in rows),
-        "at": pack_signed(_since_last(rows)),
-        "dur": pack(row[2] for row in rows),
-        "ns": pack(row[3] for row in rows),
-        "fn": pack(row[4] for row in rows),
-        "file": pack(row[5] for row in rows),
-        "ret": pack_signed(row[6] for row in rows),
+        "lane": pack_sorted(columns[0]),
+        "at": pack_signed(np.diff(columns[1], prepend=0)),
+        "dur": pack(columns[2]),
+        "ns": pack(columns[3]),
+        "fn": pack(columns[4]),
+        "file": pack(columns[5]),
+        "ret": pack_signed(columns[6]),
         "depth": pack(depths(rows)),
     }
 
@@ -100,74 +102,78 @@ def depths(rows: list[Row]) -> list[int]:
     return found
 
 
-def _calls(database: duckdb.DuckDBPyConnection, condition: str) -> list[Row]:
-    return database.execute(
-        f"SELECT lane, began, dur, ns, fn, file, coalesce(ret, 0) FROM report_calls WHERE {condition}"
-        " ORDER BY lane, began, dur DESC, ns DESC"
-    ).fetchall()
+def _chosen(numbers: Numbers, windows: list[Window], threshold: int) -> Column:
+    """Rows of the calls that are long enough, or in a window."""
+    found = []
+    for rows in chunks(len(numbers.calls)):
+        began = numbers.calls.ts[rows] - numbers.codes.start_us
+        ended = began + numbers.calls.dur[rows]
+        members = numbers.calls.ns[rows] >= threshold
+        for window in windows:
+            members |= (began <= window.end_us) & (ended >= window.begin_us)
+        found.append(np.flatnonzero(members) + rows.start)
+    return concatenated(found, np.int64)
 
 
-def _since_last(rows: list[Row]) -> list[int]:
-    steps, before = [], 0
-    for row in rows:
-        steps.append(row[1] - before)
-        before = row[1]
-    return steps
-
-
-def _windows(
-    database: duckdb.DuckDBPyConnection, codes: Codes, grid: Grid, budget: int, asked: tuple[Range, ...]
-) -> list[Window]:
+def _windows(numbers: Numbers, grid: Grid, budget: int, asked: tuple[Range, ...]) -> list[Window]:
     """What the user asked for first, then what stands out, as long as the budget lasts."""
     wanted: list[tuple[str, int, int, int, int, int]] = [
         ("asked", range_.begin_us, range_.end_us, -1, range_.begin_us, 0) for range_ in asked
     ]
-    slowest = database.execute(
-        "SELECT fn, arg_max(began, ns), arg_max(dur, ns), max(ns) FROM report_calls"
-        " GROUP BY fn ORDER BY sum(ns) DESC LIMIT ?",
-        [SLOWEST],
-    ).fetchall()
+    slowest, error = _outstanding(numbers)
     wanted += [("slowest", at - dur // 2, at + dur + dur // 2, fn, at, ns) for fn, at, dur, ns in slowest]
-    wanted += [
-        ("error", at, at, fn, at, ns)
-        for fn, at, ns in database.execute(
-            "SELECT fn, began, ns FROM report_calls WHERE failed ORDER BY began LIMIT 1"
-        ).fetchall()
-    ]
-    busiest = database.execute(
-        "SELECT bin FROM report_cells GROUP BY bin ORDER BY sum(calls) DESC, bin LIMIT 1"
-    ).fetchall()
-    middle = int(busiest[0][0]) * grid.width_us + grid.width_us // 2 if busiest else 0
-    wanted.append(("busiest", middle, middle, -1, middle, 0))
+    wanted += [("error", at, at, fn, at, ns) for fn, at, _, ns in error]
+    wanted.append(("busiest", grid.busiest, grid.busiest, -1, grid.busiest, 0))
     found: list[Window] = []
     for kind, begin, end, fn, at, ns in wanted:
         room = budget - sum(window.calls for window in found)
-        fit = _shorten(database, begin, end, room) if kind == "asked" else _fit(database, codes, begin, end, room)
+        fit = _shorten(numbers, begin, end, room) if kind == "asked" else _fit(numbers, begin, end, room)
         if fit:
             found.append(Window(kind, *fit, fn, at, ns))
     return found
 
 
-def _shorten(database: duckdb.DuckDBPyConnection, begin: int, end: int, room: int) -> tuple[int, int, int] | None:
+_Call = tuple[int, int, int, int]
+"""Function, begin and duration in microseconds, nanoseconds."""
+
+
+def _outstanding(numbers: Numbers) -> tuple[list[_Call], list[_Call]]:
+    """The slowest call of each of the functions with the most time, and the first call that failed, if one did."""
+    slowest: dict[int, _Call] = {}
+    error: list[_Call] = []
+    for part in numbers.parts():
+        for fn in range(SLOWEST):
+            rows = np.flatnonzero(part.fn == fn)
+            if len(rows):
+                row = rows[np.argmax(part.ns[rows])]
+                call = (fn, int(part.began[row]), int(part.dur[row]), int(part.ns[row]))
+                slowest[fn] = max(slowest.get(fn, call), call, key=lambda one: one[3])
+        failed = np.flatnonzero(part.failed)
+        if len(failed):
+            row = failed[np.argmin(part.began[failed])]
+            call = (int(part.fn[row]), int(part.began[row]), int(part.dur[row]), int(part.ns[row]))
+            error = [min([*error, call], key=lambda one: one[1])]
+    return [slowest[fn] for fn in sorted(slowest)], error
+
+
+def _shorten(numbers: Numbers, begin: int, end: int, room: int) -> tuple[int, int, int] | None:
     """The part of a window, from its beginning, that holds at most `room` calls; with their number."""
-    while (calls := _count(database, begin, end)) > room:
+    while (calls := _count(numbers, begin, end)) > room:
         end = begin + (end - begin) * room // (2 * calls)
         if end <= begin:
             return None
     return begin, end, calls
 
 
-def _fit(
-    database: duckdb.DuckDBPyConnection, codes: Codes, begin: int, end: int, room: int
-) -> tuple[int, int, int] | None:
+def _fit(numbers: Numbers, begin: int, end: int, room: int) -> tuple[int, int, int] | None:
     """A window around the middle of another that holds about as many calls as it should; with their number."""
-    goal = min(room, PER_WINDOW)
+    goal, codes = min(room, PER_WINDOW), numbers.codes
     if goal < 50:
         return None
     middle, half = (begin + end) // 2, max((end - begin) // 2, codes.span_us * goal // (4 * codes.calls), 1)
     for _ in range(12):
         low, high = max(0, middle - half), min(codes.span_us, middle + half)
-        calls = _count(database, low, high)
+        calls = _count(numbers, low, high)
         if calls <= goal * 5 // 4:
             return (low, high, calls) if calls <= room else None
         if half <= 1:
@@ -176,6 +182,10 @@ def _fit(
     return None
 
 
-def _count(database: duckdb.DuckDBPyConnection, low: int, high: int) -> int:
-    query = "SELECT count(*) FROM report_calls WHERE began <= ? AND began + dur >= ?"
-    return int(database.execute(query, [high, low]).fetchall()[0][0])
+def _count(numbers: Numbers, low: int, high: int) -> int:
+    """Calls that run at some time between two moments: those that have begun by then, less those that have ended."""
+    calls, start = numbers.calls, numbers.codes.start_us
+    found = int(np.count_nonzero(calls.ts <= high + start))
+    for rows in chunks(len(calls)):
+        found -= int(np.count_nonzero(calls.ts[rows] + calls.dur[rows] < low + start))
+    return found

@@ -44,6 +44,17 @@ _SLOWEST: Final = (
     Column("mostly", lambda row: _mostly(row.layers), name=True),
     Column("file", lambda row: row.path, name=True),
 )
+_PARTS: Final = (
+    Column("calls", lambda row: count(row.calls)),
+    Column("time", lambda row: duration(row.ns)),
+    Column("bytes", lambda row: size(row.bytes) if row.bytes else "-"),
+    Column("", lambda row: row.name, name=True),
+)
+_DURATIONS: Final = (
+    Column("from", lambda row: duration(1 << int(row[0]) if int(row[0]) else 0)),
+    Column("to below", lambda row: duration(2 << int(row[0]))),
+    Column("calls", lambda row: count(row[1])),
+)
 _ROWS: Final = 40
 
 
@@ -73,6 +84,10 @@ def _print(console: Console, answer: Explanation) -> None:
     if len(answer.tree) > 1:
         title = f"Typical ({count(answer.typical.calls)} calls) and slow ({count(answer.slow.calls)} calls)"
         write_table(console, title, _TREE, _important(answer.tree), _ROWS)
+    if answer.added_up:
+        for title, rows in (("file", answer.added_up.by_file), ("process", answer.added_up.by_process)):
+            write_table(console, f"Added up, by {title}", _PARTS, rows, 0)
+        write_table(console, "Added up, by duration", _DURATIONS, tuple(answer.added_up.log2_ns.items()), 0)
     write_table(console, "Slowest calls", _SLOWEST, answer.slowest, 0)
     write_title(console, "")
 
