@@ -10,7 +10,7 @@ test="git strace bpftrace bpftool g++ nodejs iproute2 util-linux mount e2fsprogs
 cluster="systemd systemd-container"                    # real nodes
 browser="chromium fonts-dejavu-core"                   # the HTML report is looked at
 custom="python3-bpfcc linux-headers-$(dpkg --print-architecture 2>/dev/null || echo amd64)" # compiled when a run starts
-layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg"     # HDF5 over MPI-IO; debugging information in a file of its own
+layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg dwz" # HDF5 over MPI-IO; debugging information in other files
 vm="qemu-system-x86 kmod busybox-static"               # other kernels in an emulator
 
 case "${1:-build}" in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -112,6 +113,37 @@ def test_debugging_information_under_its_build_id(built: Path, tmp_path: Path, m
     assert "many" in signatures(stripped)[0]
     (cache / "debuginfo").write_bytes(Path("/proc/self/exe").read_bytes())
     assert signatures(stripped) == ({}, f"{stripped} has no debugging information, neither in it nor beside it")
+
+
+def test_debugging_information_that_files_share(tmp_path: Path) -> None:
+    """What dwz has moved into a common file is found there, packed or not; without that file the rest is still read,
+    and it is said what is missing.
+    """
+    if shutil.which("dwz") is None:
+        pytest.skip("no dwz")
+    (tmp_path / "source.c").write_text(SOURCE)
+    libraries = [tmp_path / name for name in ("one.so", "two.so", "three.so")]
+    for library in libraries:
+        command = [
+            "gcc",
+            "-shared",
+            "-fPIC",
+            "-O0",
+            "-w",
+            "-gdwarf-4",
+            "-Wl,--build-id",
+            f"-DNAME={library.stem}",
+            "-o",
+        ]
+        subprocess.run([*command, library, tmp_path / "source.c"], check=True)
+        alone = signatures(library)
+    subprocess.run(["dwz", "-m", tmp_path / "common.dwz", "-M", "common.dwz", *libraries], check=True)
+    assert ".gnu_debugaltlink" in subprocess.check_output(["readelf", "-SW", libraries[0]], text=True)
+    assert signatures(libraries[0]) == alone == (alone[0], "")
+    (tmp_path / "common.dwz").rename(tmp_path / "elsewhere")
+    found, problem = signatures(libraries[0])
+    assert found["nothing"] == alone[0]["nothing"]
+    assert "does not say what the types of" in problem or "is damaged" in problem
 
 
 def test_damaged_debugging_information_is_told(built: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from datacrumbs.configurator.arguments import dwarf, headers
+from datacrumbs.configurator.arguments import dwarf, headers, known
 from datacrumbs.configurator.arguments.signature import Signature, Type
 from datacrumbs.configurator.sources import binary, library
 from datacrumbs.core import btf, elf
@@ -192,10 +192,10 @@ def test_every_declaration_is_what_the_compiler_understands(header: Path, most: 
     """Of every function that a header declares, each type is the compiler's, or said to be unknown: that of a few."""
     needs(header)
     declared = headers.read([str(header)])
-    known = asked(header, list(declared), tmp_path)
-    assert len(known) > 80
+    compiled = asked(header, list(declared), tmp_path)
+    assert len(compiled) > 80
     unknown = []
-    for name, theirs in known.items():
+    for name, theirs in compiled.items():
         ours = declared[name]
         assert len(ours.parameters) == len(theirs.parameters), name
         pairs = [(a[1], b[1]) for a, b in zip(ours.parameters, theirs.parameters, strict=True)]
@@ -276,3 +276,60 @@ def test_every_function_of_the_kernel_is_as_bpftool_reads_it() -> None:
         plain = [(x["name"].replace("(anon)", ""), x["type_id"]) for x in prototype.get("params", []) if x["type_id"]]
         assert [(p.name, p.type) for p in types.parameters(number)] == plain, name
         assert types.returns(number) == prototype["ret_type_id"], name
+
+
+LIBRARIES = {
+    "libc.so.6": [
+        *(f"/usr/include/{name}.h" for name in ("stdio", "unistd", "fcntl", "stdlib", "dirent")),
+        *(f"{MULTIARCH.replace('lib', 'include')}/sys/{name}.h" for name in ("uio", "stat")),
+    ],
+    "libhdf5_openmpi.so.103": [str(HDF5)],
+    "libmpi.so.40": [str(MPI)],
+}
+TEMPLATES = ("mkstemp", "mkstemp64", "mkostemp", "mkostemp64", "mkdtemp")
+"""Functions whose path is no `const char *`: they write into it."""
+
+
+@pytest.mark.parametrize(("file", "paths"), LIBRARIES.items(), ids=list(LIBRARIES))
+def test_what_is_known_of_functions_agrees_with_their_headers(file: str, paths: list[str]) -> None:
+    """Each argument that the shipped tables name is one of that type in the header, and so are files and results."""
+    there = [path for path in paths if Path(path).exists()]
+    if not there:
+        pytest.skip(f"no headers of {file}")
+    declared, compared = headers.read(there), 0
+    for name, line in known.captures(file).items():
+        signature = declared.get(name)
+        if signature is None:
+            continue
+        compared += 1
+        kinds = [kind for _, kind in signature.parameters if kind.passed != "float"]
+        for argument in line.arguments:
+            if argument.index >= len(kinds):
+                assert argument.name == "mode" and name.startswith("open"), name  # behind the "..."
+                continue
+            kind = kinds[argument.index].shown
+            if argument.place is not None:
+                assert kind in {"pointer", "string"}, name
+            elif argument.type != "hex":
+                assert argument.type == kind or (argument.type, kind) == ("i64", "pointer"), name
+        for file_ in line.files:
+            wanted = {"pointer"} if file_.stream else {"i64", "pointer"} if file_.handle else {"i32"}
+            assert file_.descriptor < 0 or kinds[file_.descriptor].shown in wanted, name
+            assert file_.path < 0 or kinds[file_.path].shown == ("pointer" if name in TEMPLATES else "string"), name
+            assert file_.directory < 0 or kinds[file_.directory].shown == "i32", name
+        result = shown(signature.returns)
+        fits = {"void": {""}, "pointer": {"pointer", "string", "i64"}}
+        assert line.returns in fits.get(result, {result}), name
+    assert compared >= 30
+
+
+def test_how_a_signature_is_written_tells_types_apart() -> None:
+    """The golden lines would show another width, another sign, or a pointer in the place of a text."""
+    types = [
+        Type("integer", "i32"),
+        Type("integer", "u32"),
+        Type("integer", "i64"),
+        Type("integer", "string"),
+        Type("float"),
+    ]
+    assert len({written(Signature((("x", kind),), None)) for kind in types}) == len(types)

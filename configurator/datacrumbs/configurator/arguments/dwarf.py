@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from datacrumbs.configurator.arguments import debugfile
+from datacrumbs.configurator.arguments import debugfile, shared
 from datacrumbs.configurator.arguments.signature import (
     FLOAT,
     POINTER,
@@ -86,7 +86,12 @@ def _read_file(
             if section is None or section["sh_type"] == "SHT_NOBITS":
                 return None
             _check_sizes(file, path)
-            return _collect(file, wanted, path, seconds)
+            with shared.opened(file, path) as other:
+                if other is not None:
+                    _check_sizes(elf.parse(other, path), path)
+                    other.seek(0)
+                    file.stream_loader = lambda _: other
+                return _collect(file, wanted, path, seconds)
 
 
 def _check_sizes(file: ELFFile, path: Any) -> None:
