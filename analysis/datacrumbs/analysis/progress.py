@@ -1,4 +1,4 @@
-"""A progress bar for what takes longer than a second, on a terminal only."""
+"""Progress of what takes longer than a second, on a terminal only: a bar for bytes, and the steps of an answer."""
 
 from __future__ import annotations
 
@@ -53,4 +53,52 @@ def bar(title: str, total: int) -> Iterator[Progress]:
     try:
         yield advance
     finally:
+        display.stop()
+
+
+class Steps(Protocol):
+    """Takes the name of what is done next; the steps before it are over."""
+
+    def __call__(self, name: str, /) -> None: ...
+
+
+def unseen(name: str, /) -> None:
+    """Steps that nobody looks at."""
+
+
+@contextlib.contextmanager
+def steps(title: str, total: int) -> Iterator[Steps]:
+    """What is being done, how far it is, and for how long, on stderr after `DELAY`; nothing where that is no terminal.
+
+    Args:
+        title: what all of it is, such as "report".
+        total: how many steps there are.
+    """
+    if not sys.stderr.isatty():
+        yield unseen
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    display = RichProgress(*columns, console=Console(stderr=True), transient=True)
+    task = display.add_task(title, total=total)
+    # A step of its own may take longer than the delay, and says nothing meanwhile.
+    timer = threading.Timer(DELAY, display.start)
+    timer.daemon = True
+    begun = False
+
+    def next_step(name: str, /) -> None:
+        nonlocal begun
+        display.update(task, description=f"{title}: {name}", advance=1 if begun else 0)
+        begun = True
+
+    timer.start()
+    try:
+        yield next_step
+    finally:
+        timer.cancel()
+        timer.join()
         display.stop()

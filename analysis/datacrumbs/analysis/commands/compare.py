@@ -88,24 +88,28 @@ def _two_groups(args: argparse.Namespace) -> Comparison:
 
 def _compared(function: str, groups: list[tuple[str, str, Selection]]) -> Comparison:
     """Compares two groups: of each the trace, what it is called, and its calls. One trace alone is read once."""
+    from datacrumbs.analysis import progress
     from datacrumbs.analysis.compare import compare, profile
     from datacrumbs.analysis.trace import open_traces
 
     (one, *_), (other, *_) = groups
     profiles = []
     for trace in dict.fromkeys((one, other)):
-        with open_traces([trace]) as traces:
+        with open_traces([trace]) as traces, progress.steps("compare", 1) as step:
+            step("calls inside calls")
             profiles += [profile(traces, name, function, which=which) for of, name, which in groups if of == trace]
     return compare(profiles[0], profiles[1], function)
 
 
 def _one_trace(args: argparse.Namespace) -> Comparison:
+    from datacrumbs.analysis import progress
     from datacrumbs.analysis.compare import compare, slow_and_typical
     from datacrumbs.analysis.trace import open_traces
 
     if not args.function:
         raise UsageError("one trace alone compares calls of a function", "give --function NAME, or a second trace")
-    with open_traces([args.a]) as traces:
+    with open_traces([args.a]) as traces, progress.steps("compare", 1) as step:
+        step("calls inside calls")
         groups = slow_and_typical(
             traces, args.function, slowest=args.slowest, file=args.file, process=args.process
         )  # fmt: skip

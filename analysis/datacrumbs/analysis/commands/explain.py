@@ -33,11 +33,14 @@ class ExplainCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB, numpy and rich take 0.2 s to import: nobody who asks for help should wait for them.
+        from datacrumbs.analysis import progress
         from datacrumbs.analysis.explain import explain
         from datacrumbs.analysis.reporters import as_json, explanation_tables
         from datacrumbs.analysis.trace import open_traces
+        from datacrumbs.core.text import printable
 
-        with open_traces(args.traces) as traces:
+        with open_traces(args.traces) as traces, progress.steps("explain", 1) as step:
+            step(f"calls inside {printable(args.function)}")
             answer = explain(traces, args.function, file=args.file, process=args.process, slowest=args.slowest)
         if args.json:
             as_json.write_plain(answer, sys.stdout)

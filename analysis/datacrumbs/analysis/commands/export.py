@@ -33,6 +33,7 @@ class ExportCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
+        from datacrumbs.analysis import progress
         from datacrumbs.analysis.exports import lines, speedscope, tables
         from datacrumbs.analysis.reporters.units import size
         from datacrumbs.analysis.trace import open_traces
@@ -43,7 +44,8 @@ class ExportCommand:
             "parquet": tables.parquet, "darshan": tables.darshan,
         }[args.to]  # fmt: skip
         target = Path(args.output)
-        with open_traces(args.traces) as traces:
+        with open_traces(args.traces) as traces, progress.steps("export", 1) as step:
+            step(f"writing {args.to}")
             try:
                 # Beside its place, so that nobody meets half a file; in a folder, for what is written on the way.
                 with tempfile.TemporaryDirectory(prefix=".datacrumbs-", dir=target.parent) as folder:

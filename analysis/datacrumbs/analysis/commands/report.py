@@ -40,7 +40,8 @@ class ReportCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB takes 0.1 s to import: nobody who asks for help should wait for it.
-        from datacrumbs.analysis.report.document import Budget, prepare, source_names
+        from datacrumbs.analysis import progress
+        from datacrumbs.analysis.report.document import STEPS, Budget, prepare, source_names
         from datacrumbs.analysis.report.page import render
         from datacrumbs.analysis.reporters import units
         from datacrumbs.analysis.summarise import summarise
@@ -48,12 +49,13 @@ class ReportCommand:
         from datacrumbs.core.files import write_atomically
         from datacrumbs.core.text import printable
 
-        with open_traces(args.traces) as traces:
+        with open_traces(args.traces) as traces, progress.steps("report", len(STEPS) + 1) as step:
+            step("sums")
             summary = summarise(traces)
             header = summary.header
             run = " ".join(header.runs[:1]) or source_names(traces.sources)
             title = args.title or (f"{run} on {header.hosts[0]}" if header.hosts else run)
-            make = prepare(traces, summary, tuple(args.window))
+            make = prepare(traces, summary, tuple(args.window), step)
             budget = Budget()
             page = render(make(budget) | {"title": title}, title).encode()
             while len(page) > MOST_BYTES:

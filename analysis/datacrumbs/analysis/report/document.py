@@ -5,7 +5,8 @@ docs/reading-reports.md describes the page that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.nest import nest
+from datacrumbs.analysis.patterns import FilePattern
+from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.report import cubes, lanes, spans
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
@@ -49,21 +52,33 @@ class Budget:
 Maker = Callable[[Budget], dict[str, Any]]
 
 
-def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = ()) -> Maker:
+STEPS: Final = ("nesting", "numbering", "explaining functions and files", "slices of time", "single calls", "timeline")
+"""What is done one after another, the last three for each budget."""
+_AT_ONCE: Final = 1 << 20
+"""Calls on files whose patterns are looked at together."""
+
+
+def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (), step: Steps = unseen) -> Maker:
     """Numbers everything once, and returns what makes the document within a budget.
 
     Args:
         traces: opened traces, of which `summarise` has made the summary.
         summary: that one.
         asked: parts of the run of which every call should be shown.
+        step: is told of each of `STEPS`.
     """
     database = traces.database
+    step(STEPS[0])
     nested = nest(traces.calls, traces.layers)
+    step(STEPS[1])
     numbers = numbered(traces, nested)
     codes = numbers.codes
-    explained = explanations(traces, codes, nested, codes.start_us)
     ids = codes.file_ids[: cubes.FILES]
-    known = patterns.find(traces, ids, summary.header.total_categories)
+    step(STEPS[2])
+    with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:  # numpy leaves room for both
+        patterns_of = pool.submit(_patterns, traces, ids, summary)
+        explained = explanations(traces, codes, nested, codes.start_us)
+        known = patterns_of.result()
     found = findings.find(summary, {codes.paths[code]: known[file] for code, file in enumerate(ids) if file in known})
     lifes = lives(database)
 
@@ -71,8 +86,11 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         layer_of = [LAYERS.index(layers.layer_of(function.category)) for function in codes.functions]
         totals = set(summary.header.total_categories)
         counted = [fn for fn, function in enumerate(codes.functions) if function.category in totals]
+        step(STEPS[3])
         slices = cubes.slice_up(numbers, budget.cells, counted)
+        step(STEPS[4])
         calls = spans.pick(numbers, slices.grid, budget.spans, asked)
+        step(STEPS[5])
         return {
             "version": VERSION,
             "header": asdict(summary.header),
@@ -109,6 +127,20 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         }  # fmt: skip
 
     return make
+
+
+def _patterns(traces: Traces, files: Sequence[int], summary: Summary) -> dict[int, FilePattern]:
+    """The patterns of files, some at a time, so that their calls are few enough to be looked at together."""
+    counts = np.bincount(traces.calls.file, minlength=max(files, default=0) + 1)
+    found: dict[int, FilePattern] = {}
+    batch, calls = [], 0
+    for file in files:
+        batch.append(file)
+        calls += int(counts[file])
+        if calls >= _AT_ONCE or file == files[-1]:
+            found |= patterns.find(traces, batch, summary.header.total_categories)
+            batch, calls = [], 0
+    return found
 
 
 def _finding(finding: findings.Finding) -> dict[str, Any]:
