@@ -68,6 +68,8 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 trace.call(child, "H5Dwrite", start + 1000, 35_000, cat="HDF5")
                 trace.call(child, "fwrite", start + 2000, 30_000, cat="C", fhash=files[number], ret=100)
                 trace.call(child, "write", start + 3000, 20_000, fhash=files[number], ret=4096 if turn % 9 else -28)
+            begin = EPOCH_NS + (number + 2) * 10**6
+            trace.added_up(child, f"sum {name}", begin, {9000: 5}, cat=name, fhash=files[number], moved=9)
             trace.exit(child, EPOCH_NS + (number + 4) * 10**6, **({"signal": 9} if number == 2 else {"exit": number}))
         trace.exit(parent, EPOCH_NS + 12 * 10**6, exit=0)
         trace.closing(ended=EPOCH_NS // 1000 + 12_000)

@@ -117,3 +117,9 @@ def test_the_commands_print_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for form in ([], ["--json"]):
         assert command.run([*verb, path, *more, *form]) == 0
         assert "read" in capsys.readouterr().out
+
+
+def test_exports_say_what_they_leave_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(write(tmp_path / "t.pfw"))
+    assert command.run(["export", path, "--to", "parquet", "-o", str(tmp_path / "out")]) == 0
+    assert "1,100 calls that were only added up" in capsys.readouterr().out

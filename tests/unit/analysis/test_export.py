@@ -38,6 +38,7 @@ def hostile(tmp_path: Path) -> Path:
             process = trace.process(10 + number, name, cmd=name)
             trace.call(process, "read", EPOCH_NS, 5000, ret=10, fhash=trace.file("/data/" + name))
             trace.call(process, name, EPOCH_NS + 10_000, 5000, cat=name, fname=name)
+            trace.added_up(process, name, EPOCH_NS + 20_000, {5000: 3}, cat=name, fhash=trace.file("/sum/" + name))
         trace.line(b'{"name":"a\xff\xfe","cat":"POSIX","ph":"X","pid":1,"tid":1,"ts":1,"dur":1}')
     return path
 
