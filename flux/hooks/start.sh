@@ -1,18 +1,22 @@
 #!/bin/sh
-# DataCrumbs in Flux's prolog, as root on each node of a job, before the job's shell: starts the trace of a job that asks
-# for one. See docs/flux.md.
+# DataCrumbs in Flux's prolog, as root on each node of a job, before the job's shell: has the trace of a job that asks
+# for one begun. See docs/flux.md.
 #
 # It always ends with 0, since Flux drains a node whose prolog fails. For a job that asks for nothing it costs one
-# question to Flux: nothing that is slow to start is started.
+# question to Flux. For others it is over at once, too: systemd starts the runtime and begin.sh, and the job's tasks wait
+# for them before their exec (flux/shell). systemd, because Flux's own units for prologs end what a prolog leaves behind.
 flux=@flux@
 bin=@bindir@
-[ -x "$flux" ] || flux=flux
+hooks=@plugins@/hooks
+run=/run/datacrumbs
 [ -n "${FLUX_JOB_ID:-}" ] || exit 0
-jobspec=$(timeout -k 1 10 "$flux" job info "$FLUX_JOB_ID" jobspec 2>/dev/null) || {
-  echo "datacrumbs: cannot read the jobspec of $FLUX_JOB_ID: not traced; is access.allow-root-owner set?" >&2
-  exit 0
-}
-case $jobspec in
-  *'"datacrumbs"'*) printf '%s' "$jobspec" | "$bin/datacrumbs_flux_hook" --flux "$flux" ;;
-esac
+set -- $("$hooks/ask" '@libflux@' "$run")
+[ $# = 2 ] || exit 0
+id=$1 unit=
+[ "$2" = begun ] && unit=--property=Wants=datacrumbs@$id.service
+systemd-run --no-block --collect --quiet --unit="datacrumbs_begin-$id" --nice=5 --property=RuntimeMaxSec=45 $unit \
+  --setenv=FLUX_JOB_ID="$id" --setenv=FLUX_JOB_USERID="$FLUX_JOB_USERID" --setenv=FLUX_JOB_RANKS="${FLUX_JOB_RANKS:-}" \
+  ${FLUX_URI:+--setenv=FLUX_URI="$FLUX_URI"} --setenv=PATH="$PATH" \
+  sh "$hooks/begin.sh" "$id" "$flux" "$bin" 2>/dev/null ||
+  timeout -k 1 45 sh "$hooks/begin.sh" "$id" "$flux" "$bin"
 exit 0

@@ -2,9 +2,10 @@
 # DataCrumbs in Flux's epilog and housekeeping, as root on each node of a job: closes the trace of a job that has one.
 # Twice, because after a restart of the instance only housekeeping runs; they may run at the same time. See docs/flux.md.
 #
-# It always ends with 0. For a job without a trace it costs one look for a file.
+# It always ends with 0. For a job without a trace it costs one look for two files.
 flux=@flux@
 bin=@bindir@
+run=/run/datacrumbs
 [ -x "$flux" ] || flux=flux
 id=${FLUX_JOB_ID:-}
 
@@ -25,7 +26,32 @@ case $id in
     id=f${id:-1}
     ;;
 esac
-[ -e "/run/datacrumbs/$id.env" ] || exit 0
+[ -e "$run/$id.env" ] || [ -e "$run/$id.starting" ] || exit 0
+
+# The usual case of an epilog: a runtime that is well is asked to end, and the job waits until its trace is written. That
+# the unit is gone, and its files with it, housekeeping sees to: whoever submitted the job need not wait for it.
+close_quickly() {
+  case $0 in */epilog.d/*) ;; *) return 1 ;; esac
+  if (set -C && : >"$run/$id.ending") 2>/dev/null; then # several brokers of an instance may be on one node
+    pid=
+    while IFS='=' read -r key value; do
+      [ "$key" = pid ] && pid=$value
+    done 2>/dev/null <"$run/datacrumbs-$id.ready"
+    if ! kill -0 "${pid:-x}" 2>/dev/null; then
+      rm -f "$run/$id.ending"
+      return 1
+    fi
+    rm -f "$run/$id.starting" # whoever still waits for the runtime gives up
+    systemctl stop --no-block "datacrumbs@$id.service" 2>/dev/null || return 1
+  fi
+  left=400
+  while [ -e "$run/datacrumbs-$id.lock" ] && [ "$left" -gt 0 ]; do
+    sleep 0.02
+    left=$((left - 1))
+  done
+  [ "$left" -gt 0 ] && [ ! -e "$run/$id.error" ]
+}
+close_quickly && exit 0
 
 answer=$("$bin/datacrumbs_node" stop --job "$id")
 case $answer in
@@ -35,4 +61,5 @@ case $answer in
       "$FLUX_JOB_ID" 2>/dev/null
     ;;
 esac
+rm -f "$run/$id.starting"
 exit 0

@@ -35,6 +35,7 @@ struct flux_plugin_handler {
 };
 
 enum { FLUX_PLUGIN_ARG_IN = 0 };
+enum { FLUX_SHELL_WARN = 4 }; /* as LOG_WARNING; flux-shell-plugins(7) */
 #define FLUX_JOBTAP_CURRENT_JOB 0xFFFFFFFFFFFFFFFFULL
 
 /* What a plugin exports. */
@@ -60,6 +61,7 @@ int flux_jobtap_event_post_pack(flux_plugin_t *p, flux_jobid_t id, const char *n
 flux_shell_t *flux_plugin_get_shell(flux_plugin_t *p);
 int flux_shell_info_unpack(flux_shell_t *shell, const char *format, ...);
 const char *flux_shell_getenv(flux_shell_t *shell, const char *name);
+void flux_shell_log(const char *component, int level, const char *file, int line, const char *format, ...);
 int flux_shell_setenvf(flux_shell_t *shell, int overwrite, const char *name, const char *format, ...);
 
 #endif

@@ -1,13 +1,17 @@
 """Drives a plugin in a process of its own, under the address sanitizer: `python fluxdriver.py LIBRARY < requests`.
 
 A request is a line of JSON: ["call", TOPIC, ARGUMENTS], ["events"], ["shell", INFO], ["setenv", NAME, VALUE],
-["getenv", NAME], ["name"], ["log"]. Each is answered by a line; the last line says what was not given back.
+["getenv", NAME], ["name"], ["log"], ["ends", SECONDS]. Each is answered by a line; the last line says what was not
+given back.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import os
+import signal
+import subprocess
 import sys
 
 
@@ -37,6 +41,9 @@ def main() -> None:
         elif kind == "getenv":
             value = fake.flux_shell_getenv(plugin, rest[0].encode())
             answer = value and value.decode()
+        elif kind == "ends":  # the signal that a job is to end comes in, for which the shell has a handler
+            signal.signal(signal.SIGTERM, lambda *_: None)
+            subprocess.Popen(["sh", "-c", f"sleep {rest[0]}; kill -TERM {os.getpid()}"], stdout=subprocess.DEVNULL)
         else:
             answer = {"name": fake.fake_name, "log": fake.fake_log}[kind](plugin).decode()
         print(json.dumps(answer), flush=True)

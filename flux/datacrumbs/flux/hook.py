@@ -1,30 +1,27 @@
-"""datacrumbs_flux_hook: what the prolog's shell script hands over to once a job seems to ask for a trace.
-
-It always ends with 0, and in bounded time: Flux drains a node whose prolog fails, and waits for one that does not end.
-"""
+"""datacrumbs_flux_hook: what hooks/begin.sh hands over to when a job that asks for a trace has none."""
 
 from __future__ import annotations
 
-import json
 import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from datacrumbs.core import cli, metadata
-from datacrumbs.core.errors import DataError, UsageError
+from datacrumbs.core import cli
+from datacrumbs.core.errors import UsageError
 from datacrumbs.core.text import printable
 from datacrumbs.flux import jobid
 
 PROG: Final = "datacrumbs_flux_hook"
-MAX_JOBSPEC: Final = 64 << 20
-"""Bytes: the environment of a job is part of its jobspec."""
-NODE_SECONDS: Final = 120
-"""More than the helper's own limits together (start_seconds, stop_seconds): it gives up long before."""
 FLUX_SECONDS: Final = 10
 _MOST_NOTE: Final = 600
+_MOST_ANSWER: Final = 64 << 10
+_RUN_DIR: Final = Path("/run/datacrumbs")
+_CANCEL_SECONDS: Final = 10.0
 
 
 def main() -> int:
@@ -33,83 +30,31 @@ def main() -> int:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Starts the trace of the job that FLUX_JOB_ID names, if its jobspec on stdin asks for one.
+    """Tells the user of the job that FLUX_JOB_ID names what the node's helper answered, if that is not `ready`.
 
     Raises:
-        UsageError: it was not called by a prolog.
+        UsageError: it was not called for a job.
     """
     parser = cli.parser(
         PROG,
-        "Starts the trace of a Flux job on this node, as root, if the jobspec on stdin asks for one. "
-        "The prolog of Flux calls it with FLUX_JOB_ID and FLUX_JOB_USERID set.",
-        f"{PROG} --flux /usr/bin/flux <jobspec.json",
+        "Tells the user of a Flux job why it is not traced on this node, as root, if the answer of datacrumbs_node on "
+        "stdin says so. What Flux's prolog leaves behind calls it, with FLUX_JOB_ID set.",
+        f"{PROG} --flux /usr/bin/flux <answer",
     )
-    beside = Path(sys.executable).with_name("datacrumbs_node")
     parser.add_argument("--flux", default="flux", metavar="FILE", help="Flux's command (default: the one in PATH)")
-    parser.add_argument("--node", default=beside, metavar="FILE", help="the node's helper (default: the one installed)")
     args = parser.parse_args(argv)
     number = jobid.parse(os.environ.get("FLUX_JOB_ID", ""))
-    user = os.environ.get("FLUX_JOB_USERID", "")
-    if number is None or not (user.isascii() and user.isdigit()):
-        raise UsageError(
-            "FLUX_JOB_ID and FLUX_JOB_USERID do not name a job and its user", "let Flux's prolog call it: docs/flux.md"
-        )
-    try:
-        wanted = wanted_by(sys.stdin.buffer.read(MAX_JOBSPEC + 1))
-        if wanted is None:
-            return 0
-        reason = start(args.node, jobid.f58(number), user, wanted)
-    except DataError as error:
-        reason = f"{error.message}; {error.hint}" if error.hint else error.message
+    if number is None:
+        raise UsageError("FLUX_JOB_ID does not name a job", "let Flux's prolog call it: docs/flux.md")
+    reason = reason_in(sys.stdin.buffer.read(_MOST_ANSWER).decode("utf-8", "replace"))
     if reason:
         tell(args.flux, number, reason)
     return 0
 
 
-def wanted_by(jobspec: bytes) -> metadata.Metadata | None:
-    """What a jobspec asks for in attributes.system.datacrumbs; None where nothing is asked for.
-
-    Args:
-        jobspec: JSON; hostile.
-
-    Raises:
-        DataError: it is asked for in a way that cannot be followed.
-    """
-    if len(jobspec) > MAX_JOBSPEC:
-        raise DataError(f"the jobspec is larger than {MAX_JOBSPEC >> 20} MiB", "give the job a smaller environment")
-    try:
-        value: Any = json.loads(jobspec)
-        for name in ("attributes", "system"):
-            value = value.get(name, {}) if isinstance(value, dict) else {}
-    except (ValueError, RecursionError) as error:
-        raise DataError("the jobspec is not JSON") from error
-    if not isinstance(value, dict) or metadata.KEY not in value:
-        return None
-    return metadata.parse(json.dumps({metadata.KEY: value[metadata.KEY]}))
-
-
-def start(helper: str | Path, run_id: str, user: str, wanted: metadata.Metadata) -> str:
-    """Has the node's helper start the runtime, and waits until it traces or gives up.
-
-    Args:
-        helper: its command.
-        run_id: the job's id as `jobid.f58` has it.
-        user: the job's user id, as a number.
-        wanted: what to trace.
-
-    Returns:
-        Why there is no trace; nothing where there is one.
-    """
-    command = [str(helper), "start", "--job", run_id, "--user", user, "--scheduler", "flux"]
-    try:
-        done = subprocess.run(
-            command, input=wanted.dump().encode(), stdout=subprocess.PIPE, timeout=NODE_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"the node's helper did not answer for {NODE_SECONDS} s; tell the administrator"
-    except OSError as error:
-        return f"cannot run {helper}: {error.strerror}; tell the administrator"
-    answer = done.stdout.decode("utf-8", "replace").strip()
+def reason_in(answer: str) -> str:
+    """Why there is no trace, by the answer of `datacrumbs_node start`; empty where there is one, or none is wanted."""
+    answer = answer.strip()
     if answer in ("ready", "off"):
         return ""
     word, _, reason = answer.partition(":")
@@ -120,10 +65,6 @@ def tell(flux: str, number: int, reason: str) -> None:
     """Tells the user by an exception of the job: one that says why and lets it go on, or where the site chose
     `on-failure = "cancel"`, one that ends it.
     """
-    # Not above: jobs whose trace begins wait for what is imported there.
-    import random
-    import time
-
     note = printable(f"{os.uname().nodename}: {reason}")[:_MOST_NOTE]
     print(f"{PROG}: {note}", file=sys.stderr)  # for the administrator: the prolog's output goes to Flux's log
     cancel = _ask(flux, ["config", "get", "--quiet", "--default=continue", "datacrumbs.on-failure"]) == "cancel"
@@ -134,6 +75,15 @@ def tell(flux: str, number: int, reason: str) -> None:
             return
     severity = 0 if cancel else 4
     _ask(flux, ["job", "raise", f"--severity={severity}", "--type=datacrumbs", f"--message={note}", str(number)])
+    if cancel:
+        _wait_until_over(number)
+
+
+def _wait_until_over(number: int) -> None:
+    """Until the epilog or the end of our patience: as long as the start goes on, the job's tasks do not begin."""
+    deadline = time.monotonic() + _CANCEL_SECONDS
+    while (_RUN_DIR / f"{jobid.f58(number)}.env").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _told_often(flux: str, number: int) -> bool:

@@ -140,7 +140,7 @@ def _targets(flux: str) -> Iterator[tuple[Part, Path]]:
 
 def _content(part: Part, prefix: Path, flux: str) -> bytes:
     source = _PLUGINS / part.source
-    if not source.exists():
+    if not (source.exists() and (_PLUGINS / "hooks" / "ask").exists()):
         raise NoInputError(
             f"{source} was not built",
             "install jansson's header (libjansson-dev, jansson-devel) and 'make install' again",
@@ -150,10 +150,22 @@ def _content(part: Part, prefix: Path, flux: str) -> bytes:
         return data
     jobtap = next(part for part in PARTS if part.source == "jobtap/jobtap.so")
     folder = command.folder(flux, jobtap.key) or Path()
-    places = {"flux": flux, "bindir": prefix / "bin", "jobtap": folder / jobtap.below}
+    places = {
+        "flux": flux,
+        "bindir": prefix / "bin",
+        "jobtap": folder / jobtap.below,
+        "plugins": _PLUGINS,
+        "libflux": _library(flux),
+    }
     for name, place in places.items():
         data = data.replace(f"@{name}@".encode(), str(place).encode())
     return data
+
+
+def _library(flux: str) -> Path:
+    """libflux-core: its folder is above that of its connectors; elsewhere, the dynamic linker finds it."""
+    connectors = command.folder(flux, "connector_path") or Path("/usr/lib/flux/connectors")
+    return Path(str(connectors).rsplit(":", 1)[-1]).parent.parent / "libflux-core.so.2"
 
 
 def _advice(flux: str) -> list[str]:

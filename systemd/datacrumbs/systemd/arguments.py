@@ -38,6 +38,7 @@ _OPTIONS: Final = {
     "--until": (("start",), "TIME", "when the job ends at the latest, in seconds since 1970"),
     "--error-output": (("start",), "FILE", "where the job's owner reads of errors"),
     "--detached": (("start",), "", "the caller made /run/datacrumbs/ID.starting, and does not wait"),
+    "--begun": (("start",), "", "the same, but the caller removes it, and may have written ID.env and begun to start"),
     "--grace": (("reap",), "SECONDS", "for how long none was seen (default: 3600)"),
     "--config": (VERBS, "FILE", f"settings (default: {config.DEFAULT_PATH})"),
 }
@@ -55,6 +56,7 @@ class Options(NamedTuple):
     until: int = 0
     error_output: Path | None = None
     detached: bool = False
+    begun: bool = False
     grace: int = 3600
     config: Path | None = None
 
@@ -83,6 +85,7 @@ def read(argv: Sequence[str]) -> Options:
         _seconds(texts.get("--until") or "0"),
         _path(texts.get("--error-output")),
         bool(texts.get("--detached")),
+        bool(texts.get("--begun")),
         _seconds(texts.get("--grace") or "3600"),
         _path(texts.get("--config")),
     )

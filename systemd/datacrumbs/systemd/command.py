@@ -62,8 +62,8 @@ def _start(options: Options, settings: Config) -> str:
 
     job = Job(check_id(options.job), settings.run_dir)
     request = helper.Request(
-        job, options.user, options.scheduler, options.until, options.error_output, options.detached
-    )  # fmt: skip
+        job, options.user, options.scheduler, options.until, options.error_output, options.detached, options.begun
+    )
     return helper.start(request, sys.stdin.buffer.read(MAX_BYTES + 1), settings)
 
 

@@ -37,6 +37,10 @@ class Request(NamedTuple):
     """The job's error output, where the scheduler knows it already."""
     detached: bool = False
     """The hook made ID.starting, for which the job's tasks wait, and does not wait itself."""
+    begun: bool = False
+    """The same, but the hook takes ID.starting away itself; and it may have written ID.env and asked systemd to start
+    the unit already, which is then waited for.
+    """
 
 
 def start(request: Request, text: bytes, config: Config) -> str:
@@ -113,6 +117,10 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
         "DATACRUMBS_UNTIL": str(request.until),
     }
     deadline = time.monotonic() + config.start_seconds
+    if request.begun and job.environment() == values:
+        if job.runtime():
+            return ""
+        return _ENDED if _is_over(request) else job.error() or _start_unit(job, deadline)
     if job.file("env").exists() and unit.is_active(job.unit):
         if job.environment() == values and job.runtime():
             _notice_twice(job)
@@ -123,6 +131,10 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
         return _ENDED
     job.forget()
     write_environment(job, values)
+    return _start_unit(job, deadline)
+
+
+def _start_unit(job: Job, deadline: float) -> str:
     reason = unit.start(job.unit, max(1.0, deadline - time.monotonic()))
     if reason:
         return job.error() or f"{reason}; administrators find more with: journalctl -u {job.unit}"
@@ -131,7 +143,7 @@ def _start(request: Request, wanted: Metadata, config: Config) -> str:
 
 def _is_over(request: Request) -> bool:
     """Whether the end of the job, or another start of it, has taken ID.starting away."""
-    return request.detached and not request.job.begins
+    return (request.detached or request.begun) and not request.job.begins
 
 
 def _notice_twice(job: Job) -> None:
@@ -189,7 +201,9 @@ def _stop(job: Job, config: Config, *, began: bool) -> str:
     active = bool(job.runtime()) or unit.is_active(job.unit)
     expected = began and values and not job.file("why").exists()
     trouble = (unit.stop(job.unit, config.stop_seconds) or job.error()) if active else ""
-    if not active and expected:
+    if job.file("ending").exists():  # a hook has asked it to end
+        trouble = trouble or job.error()
+    elif not active and expected:
         said = job.error()
         trouble = f"the runtime ended before the job did{f': {said}' if said else ''}"
         trouble += "; the trace ends there" if not said else ""

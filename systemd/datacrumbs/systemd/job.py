@@ -5,6 +5,8 @@ ID.env       from start to stop: what the unit is started with; its presence is 
 ID.why       why there is no trace: one line, for the job's owner alone
 ID.error     how the runtime failed, as the runtime tells it
 ID.seen      when a process of the job was last seen here (its time of modification), for the reaper
+ID.request   the metadata, while the start goes on beside the scheduler's own (Flux)
+ID.ending    a hook has asked the runtime to end, so that it is no wonder if it is gone
 ID.node      the lock of whoever starts or stops
 """
 
@@ -80,7 +82,7 @@ class Job(NamedTuple):
 
     def forget(self) -> None:
         """Removes what is kept of it."""
-        for kind in ("why", "error", "seen", "env"):
+        for kind in ("why", "error", "seen", "request", "ending", "env"):
             self.file(kind).unlink(missing_ok=True)
         if not self.runtime():  # what a runtime leaves that was killed
             self.ready.unlink(missing_ok=True)

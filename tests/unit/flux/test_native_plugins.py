@@ -4,12 +4,15 @@ driven through a small fake of Flux by ctypes.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,28 @@ ROOT = Path(__file__).resolve().parents[3]
 NATIVE = ROOT / "tests" / "native"
 SOURCES = {
     "jobtap": ["jobtap/plugin.c", "jobtap/settings.c", "jobtap/metadata.c"],
-    "shell": ["shell/plugin.c", "jobtap/metadata.c"],
+    "shell": ["shell/plugin.c", "shell/wait.c", "jobtap/metadata.c"],
 }
 Drive = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In the place of /run/datacrumbs."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture
+def ready(run_dir: Path) -> Iterator[None]:
+    """The runtime of job 255 is ready."""
+    path = run_dir / "datacrumbs-f-ff.ready"
+    path.touch()
+    yield
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory: pytest.TempPathFactory, run_dir: Path) -> Drive:
     """`drive("jobtap", request, …)`: the answers; see fluxdriver.py. Nothing may stay on the heap."""
     libraries: dict[str, Path] = {}
 
@@ -49,6 +67,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
             ]
             command += ["-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
             folders = ("flux/include", "core/include")
+            command.append(f'-DDC_RUN_DIR="{run_dir}"')
             command += [f"-I{ROOT / folder}" for folder in folders]
             plugin = made.with_suffix(".o.d")
             plugin.mkdir()
@@ -264,6 +283,7 @@ def shell(wanted: Any, *then: Any, preload: str = "") -> list[Any]:
 ENVIRONMENT = [["getenv", "DATACRUMBS_RUN_ID"], ["getenv", "LD_PRELOAD"]]
 
 
+@pytest.mark.usefixtures("ready")
 @pytest.mark.parametrize(
     ("own", "expected"),
     [("", "{library}"), ("/own.so", "/own.so:{library}"), ("/x/libdatacrumbs_client.so", "/x/libdatacrumbs_client.so")],
@@ -281,6 +301,7 @@ def test_the_users_own_preload_stays_and_comes_first(drive: Drive, tmp_path: Pat
     assert preload == expected.format(library=library)
 
 
+@pytest.mark.usefixtures("ready")
 def test_tasks_of_a_traced_job_know_their_run(drive: Drive) -> None:
     *_, run_id, _ = drive("shell", *shell(GOOD, *ENVIRONMENT))
     assert run_id == "f-ff"
@@ -299,6 +320,7 @@ def test_a_shell_without_its_jobspec_harms_nothing(drive: Drive) -> None:
         )
 
 
+@pytest.mark.usefixtures("ready")
 def test_a_task_is_tagged_for_its_run_before_its_exec(drive: Drive, tmp_path: Path) -> None:
     """One marker, with the token of the run, in the process that becomes the task."""
     if not shutil.which("strace"):
@@ -317,3 +339,68 @@ def test_a_task_is_tagged_for_its_run_before_its_exec(drive: Drive, tmp_path: Pa
         sys.executable = before
     markers = [line for line in log.read_text().splitlines() if "0x64637262" in line]
     assert len(markers) == 1 and f", 0x1, {fnv1a(b'f-ff'):#x}," in markers[0]
+
+
+POST = ["call", "shell.post-init", {}]
+
+
+def test_where_no_trace_was_begun_the_job_is_left_alone_and_told(drive: Drive) -> None:
+    """As in an instance inside of a traced job, whose own tag and environment stay."""
+    answers = drive("shell", *shell(GOOD, *ENVIRONMENT, POST, ["log"], preload="/x.so"))
+    assert answers[-4:-1] == [None, "/x.so", [0, ""]]
+    assert "not traced on" in answers[-1] and "prolog of this Flux instance does not start traces" in answers[-1]
+
+
+def test_of_a_thousand_nodes_the_first_say_so(drive: Drive) -> None:
+    info = {"jobid": 255, "jobspec": jobspec(GOOD), "rank": 3}
+    assert drive("shell", ["shell", info], ["call", "shell.init", {}], ["log"])[-1] == ""
+
+
+def test_why_there_is_no_trace_is_told_elsewhere(drive: Drive, run_dir: Path) -> None:
+    (run_dir / "f-ff.why").touch()
+    try:
+        assert drive("shell", *shell(GOOD, POST, ["log"]))[-2:] == [[0, ""], ""]
+    finally:
+        (run_dir / "f-ff.why").unlink()
+
+
+@pytest.mark.parametrize("end", ["ready", "why", "killed", "gone"])
+def test_tasks_wait_while_the_start_is_under_way(drive: Drive, run_dir: Path, end: str) -> None:
+    """Until the runtime is ready or the helper says why not; one that dies without a word holds nobody up."""
+    starting = run_dir / "f-ff.starting"
+    made = {"ready": run_dir / "datacrumbs-f-ff.ready", "why": run_dir / "f-ff.why"}.get(end)
+    holder = os.open(starting, os.O_RDWR | os.O_CREAT, 0o400)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    os.write(holder, b".")
+    passed: list[bool] = []
+
+    def finish() -> None:
+        passed.append(True)
+        if made:
+            made.touch()
+        if end != "killed":  # whatever is told is told by now
+            time.sleep(0.1)
+            starting.unlink()
+        os.close(holder)
+
+    timer = threading.Timer(2, finish)
+    timer.start()
+    try:
+        answers = drive("shell", *shell(GOOD, POST, ["log"]))
+    finally:
+        timer.join()
+        for path in (starting, *([made] if made else [])):
+            path.unlink(missing_ok=True)
+    assert passed and answers[-2] == [0, ""]
+    assert (answers[-1] == "") == (made is not None) and ("helper failed" in answers[-1]) == (made is None)
+
+
+def test_a_signal_ends_the_wait_and_the_job(drive: Drive, run_dir: Path) -> None:
+    """As when it is cancelled: its tasks do not begin."""
+    starting = run_dir / "f-ff.starting"
+    starting.touch()
+    try:
+        answers = drive("shell", *shell(GOOD, ["ends", 1], POST))
+    finally:
+        starting.unlink()
+    assert answers[-1][0] == -1
