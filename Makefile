@@ -35,11 +35,11 @@ test: ## (root) installs what is missing, builds, lints and runs all tests
 
 cluster: build ## (root) a shell on the first of NODES=3 real nodes with systemd, Slurm and DataCrumbs
 	@scripts/install-dependencies.sh test
-	@PYTHONPATH=containers $(VENV)/python -m nodes --nodes $(or $(NODES),3)
+	@PYTHONPATH=containers $(VENV)/python -m nodes --nodes $(or $(NODES),3) $(if $(RELEASE),--release $(RELEASE))
 
-test-cluster: build ## (root) real jobs on three such nodes: tests/cluster
+test-cluster: build ## (root) real jobs on three such nodes: tests/cluster; RELEASE=trixie: nodes with Debian 13, Slurm 24.11
 	@scripts/install-dependencies.sh test
-	@scripts/test.sh tests/cluster
+	@DATACRUMBS_NODES_RELEASE=$(RELEASE) scripts/test.sh tests/cluster
 
 test-flux: build ## (root) real jobs under an installed Flux, on a node with systemd: tests/flux
 	@scripts/install-dependencies.sh test

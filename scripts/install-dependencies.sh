@@ -7,7 +7,7 @@ build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev 
 test="git strace bpftrace bpftool g++ nodejs iproute2 util-linux mount e2fsprogs libslurm-dev"
 
 # Lanes: tests that are skipped, and say so, where their packages cannot be had.
-cluster="systemd systemd-container"                    # real nodes
+cluster="systemd systemd-container debootstrap"        # real nodes, also of other releases
 browser="chromium fonts-dejavu-core"                   # the HTML report is looked at
 custom="python3-bpfcc linux-headers-$(dpkg --print-architecture 2>/dev/null || echo amd64)" # compiled when a run starts
 layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg dwz" # HDF5 over MPI-IO; debugging information in other files

@@ -1,6 +1,6 @@
 """`make cluster NODES=3`: a shell on the first node of a cluster, or a command there.
 
-python -m nodes [--nodes N] [--user NAME] [--bare] [COMMAND…]
+python -m nodes [--nodes N] [--release NAME] [--user NAME] [--bare] [COMMAND…]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from nodes.cluster import opened
 from nodes.errors import NodesError
 from nodes.layers import USERS
+from nodes.releases import RELEASES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -23,13 +24,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="nodes", description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="how many (default: 3)")
     parser.add_argument("--user", default="root", choices=["root", *USERS], help="who types (default: root)")
+    parser.add_argument("--release", default="", choices=["", *RELEASES], help="of Debian (default: this machine's)")
     parser.add_argument("--bare", action="store_true", help="without DataCrumbs")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="what to run (default: a shell)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"nodes: starting {options.nodes} nodes", file=sys.stderr)
     try:
-        with opened(CHECKOUT, count=options.nodes, bare=options.bare) as cluster:
+        with opened(CHECKOUT, count=options.nodes, bare=options.bare, release=options.release) as cluster:
             if not options.command:
                 print(_WELCOME.format(last=cluster.nodes[-1].name, users=", ".join(USERS)), file=sys.stderr)
             command = cluster.login.command(*(options.command or ["bash", "-i"]), user=options.user)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nodes import cgroups, layers, missing, slurm
+from nodes import cgroups, layers, missing, releases, slurm
 from nodes.errors import LackError, NodesError
 from nodes.node import BOOT_SECONDS, Node
 from nodes.world import FOLDER, World, created
@@ -102,13 +102,14 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def opened(checkout: Path, *, count: int = 3, bare: bool = False) -> Iterator[Cluster]:
+def opened(checkout: Path, *, count: int = 3, bare: bool = False, release: str = "") -> Iterator[Cluster]:
     """A cluster with all nodes idle; nothing of it is left after the context.
 
     Args:
         checkout: of DataCrumbs, built; the nodes see it at the same place, and its installation in /usr/local.
         count: nodes.
         bare: without DataCrumbs.
+        release: of Debian, see `releases`; "": what this machine is.
 
     Raises:
         LackError: this machine cannot have one.
@@ -123,9 +124,10 @@ def opened(checkout: Path, *, count: int = 3, bare: bool = False) -> Iterator[Cl
     nodes: list[Node] = []
     try:
         with created() as world:
-            over = [layers.slurm(world)]
+            base = releases.root(world, release, checkout)
+            over = [layers.slurm(world, base), base]
             if not bare:
-                over.insert(0, layers.datacrumbs(world, checkout))
+                over.insert(0, layers.datacrumbs(world, checkout, base))
             _make_shared(world)
             names = [f"n{number}" for number in range(1, count + 1)]
             binds = [f"--bind={_SHARED}:{layers.SHARED}", f"--bind={_SLURM}:/etc/slurm", f"--bind-ro={checkout}"]

@@ -1,4 +1,4 @@
-"""What lies over this machine's `/` in every node: a layer with Slurm, and one with DataCrumbs.
+"""What lies over this machine's `/`, or over another release, in every node: a layer with Slurm, one with DataCrumbs.
 
 A layer is a folder with what differs, as an overlay's upper directory leaves it. Slurm's takes a download and some
 seconds to make, so it is kept as an archive in CACHE, under a name that says what it was made from: other packages on
@@ -15,15 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from nodes import releases
 from nodes.errors import LackError, NodesError
+from nodes.releases import CACHE
 from nodes.world import FOLDER, World
 
-CACHE: Final = Path("/var/cache/datacrumbs-nodes")
 USERS: Final = {"alice": 5001, "bob": 5002}
 """Accounts on every node; their homes are in SHARED."""
 SHARED: Final = Path("/shared")
 """What all nodes see, as a cluster's network file system."""
-_KEPT: Final = 3
+_KEPT: Final = 4
 """Archives of other machines' states that are kept."""
 _BUILD_SECONDS: Final = 600
 _NO_PACKAGES: Final = 69
@@ -82,8 +83,12 @@ chmod -R go= /root/.ssh
 )
 
 
-def slurm(world: World) -> Path:
+def slurm(world: World, base: Path) -> Path:
     """The layer with munge, Slurm, ssh and users, from the cache or made now.
+
+    Args:
+        world: where it is made.
+        base: the root that it lies over.
 
     Raises:
         LackError: no mirror has the packages.
@@ -94,14 +99,14 @@ def slurm(world: World) -> Path:
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the nodes' keys
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        archive = CACHE / f"slurm-{_key()}.tar"
+        archive = CACHE / f"slurm-{_key(base)}.tar"
         # Unpacked as it is: whiteouts are devices, and what hides a folder of the machine's is an attribute.
         tar = ["tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-C", str(layer)]
         if archive.exists():
             world.run(*tar, "-xf", archive, timeout=_BUILD_SECONDS)
             os.utime(archive)
             return layer
-        _build(world, layer)
+        _build(world, base, layer)
         draft = archive.with_suffix(".new")
         world.run(*tar, "-cf", draft, ".", timeout=_BUILD_SECONDS)
         draft.rename(archive)
@@ -109,8 +114,9 @@ def slurm(world: World) -> Path:
     return layer
 
 
-def _key() -> str:
-    made_from = _RECIPE.encode() + Path("/var/lib/dpkg/status").read_bytes() + Path("/etc/passwd").read_bytes()
+def _key(base: Path) -> str:
+    files = (base / "var/lib/dpkg/status", base / "etc/passwd")
+    made_from = _RECIPE.encode() + b"".join(path.read_bytes() for path in files)
     return hashlib.sha256(made_from).hexdigest()[:16]
 
 
@@ -120,8 +126,8 @@ def _forget_old() -> None:
         archive.unlink()
 
 
-def _build(world: World, layer: Path) -> None:
-    with _rooted(world, layer) as root:
+def _build(world: World, base: Path, layer: Path) -> None:
+    with _rooted(world, base, layer) as root:
         done = world.run("chroot", root, "sh", "-c", _RECIPE, timeout=_BUILD_SECONDS, check=False)
     if done.returncode == _NO_PACKAGES:
         raise LackError(f"Slurm's packages cannot be had: {done.stderr.strip()[-500:]}")
@@ -130,13 +136,13 @@ def _build(world: World, layer: Path) -> None:
 
 
 @contextlib.contextmanager
-def _rooted(world: World, layer: Path) -> Iterator[Path]:
+def _rooted(world: World, base: Path, layer: Path) -> Iterator[Path]:
     """An overlay that writes into the layer, with what package scripts expect of a root."""
     place = FOLDER / "build"
     for part in ("work", "root"):
-        world.path(place / part).mkdir(parents=True)
+        world.path(place / part).mkdir(parents=True, exist_ok=True)
     root = place / "root"
-    options = f"lowerdir=/,upperdir={layer},workdir={place}/work"
+    options = f"lowerdir={base},upperdir={layer},workdir={place}/work"
     world.run("mount", "-t", "overlay", "-o", options, "build", root)
     try:
         world.run("mount", "--rbind", "/dev", root / "dev")
@@ -146,7 +152,7 @@ def _rooted(world: World, layer: Path) -> Iterator[Path]:
         world.run("umount", "--recursive", "--lazy", root)
 
 
-def datacrumbs(world: World, checkout: Path) -> Path:
+def datacrumbs(world: World, checkout: Path, base: Path) -> Path:
     """The layer with DataCrumbs as `make install` leaves it in /usr/local; the checkout must be built.
 
     Raises:
@@ -154,6 +160,10 @@ def datacrumbs(world: World, checkout: Path) -> Path:
     """
     layer = FOLDER / "layers" / "datacrumbs"
     world.path(layer).mkdir(parents=True)
+    if base != Path("/"):
+        with _rooted(world, base, layer) as root:
+            world.run("chroot", root, "sh", "-c", releases.INSTALL, timeout=_BUILD_SECONDS)
+        return layer
     if not list(checkout.glob("build/dist/datacrumbs-*.whl")):
         raise NodesError(f"{checkout} is not built: make build")
     world.run(

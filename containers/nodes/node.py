@@ -29,7 +29,7 @@ class Node:
         Args:
             world: where it is.
             name: its host name.
-            layers: folders of the world that are laid over `/`, the topmost first.
+            layers: folders of the world that are laid over each other, the topmost first; the last one is a whole root.
             binds: options that give it folders of the world: --bind=FROM:TO, --bind-ro=FROM:TO.
         """
         self.name = name
@@ -45,7 +45,7 @@ class Node:
     def _mount(self) -> None:
         for part in ("upper", "work", "root"):
             self._world.path(self._place / part).mkdir(parents=True)
-        lower = ":".join(map(str, [*self._layers, "/"]))
+        lower = ":".join(map(str, self._layers))
         options = f"lowerdir={lower},upperdir={self._place}/upper,workdir={self._place}/work"
         self._world.run("mount", "-t", "overlay", "-o", options, self.name, self._place / "root")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def cluster() -> Iterator[Cluster]:
     /shared/home/USER/probes.json.gz is signed for each user.
     """
     try:
-        with opened(ROOT, count=3) as cluster:
+        with opened(ROOT, count=3, release=os.environ.get("DATACRUMBS_NODES_RELEASE", "")) as cluster:
             programs = cluster.shared / "programs"
             programs.mkdir()
             compile_program("calls", programs / "calls")

@@ -53,15 +53,18 @@ def _records(number: str) -> list[Mapping[str, Any]]:
 
 
 def _from_pyslurm(number: str) -> Iterator[Mapping[str, Any]]:
+    """Jobs as pyslurm 23.2 and newer has them, whose attributes are None where Slurm has 0 (its u32_parse): also
+    for the first task of an array, and for the first part of a heterogeneous job.
+    """
     import pyslurm
 
     for job in pyslurm.Jobs.load().values():
         record = {
             "job_id": job.id,
-            "array_job_id": getattr(job, "array_id", None),
-            "array_task_id": getattr(job, "array_task_id", None),
-            "het_job_id": getattr(job, "heterogeneous_id", None),
-            "het_job_offset": getattr(job, "heterogeneous_offset", None),
+            "array_job_id": job.array_id,
+            "array_task_id": job.array_task_id or 0 if not job.array_tasks_waiting else None,
+            "het_job_id": job.heterogeneous_id,
+            "het_job_offset": job.heterogeneous_offset or 0,
             "user_id": job.user_id,
             "nodes": job.allocated_nodes or "",
         }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from datacrumbs.analysis.jobs import expand, find_traces
@@ -51,6 +53,45 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_parts_of_a_job_in_the_old_form(slurm: Path, job: str, found: dict[str, int]) -> None:
     """Before 23.02 scontrol knows no --json: squeue does."""
     (slurm / "squeue.json").write_text(json.dumps(OLD))
+    assert {part.run_id: len(part.nodes) for part in find_job(job)} == found
+
+
+JOB = {
+    "user_id": 0,
+    "allocated_nodes": None,
+    "array_id": None,
+    "array_task_id": None,
+    "array_tasks_waiting": None,
+    "heterogeneous_id": None,
+    "heterogeneous_offset": None,
+}
+PYSLURM = {
+    11: {"array_id": 10, "allocated_nodes": "n[1-2]"},
+    10: {"array_id": 10, "array_task_id": 1, "allocated_nodes": "n1"},
+    12: {"array_id": 12, "array_tasks_waiting": "0-3"},
+    20: {"heterogeneous_id": 20, "allocated_nodes": "n1"},
+    21: {"heterogeneous_id": 20, "heterogeneous_offset": 1, "allocated_nodes": "n[2-4]"},
+}
+"""Attributes of pyslurm 25.11's Job, as its u32_parse gives them: None for 0."""
+
+
+@pytest.mark.parametrize(
+    ("job", "found"),
+    [
+        ("10_0", {"11": 2}),
+        ("10_1", {"10": 1}),
+        ("10", {"10": 1, "11": 2}),
+        ("12_0", {}),
+        ("20+0", {"20": 1}),
+        ("20+1", {"21": 3}),
+        ("20", {"20": 1, "21": 3}),
+    ],
+)
+def test_parts_of_a_job_from_pyslurm(monkeypatch: pytest.MonkeyPatch, job: str, found: dict[str, int]) -> None:
+    """A stand-in, since pyslurm is built for one version of Slurm each, and no Debian has one that PyPI has it for."""
+    jobs = {number: SimpleNamespace(id=number, **JOB | values) for number, values in PYSLURM.items()}
+    stand_in = SimpleNamespace(Jobs=SimpleNamespace(load=lambda: jobs))
+    monkeypatch.setitem(sys.modules, "pyslurm", stand_in)
     assert {part.run_id: len(part.nodes) for part in find_job(job)} == found
 
 
