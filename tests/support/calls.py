@@ -15,6 +15,8 @@ Call = tuple[str, str | None, str | None, Any, dict[str, Any]]
 
 _NOT_COMPARED = {"hhash", "fhash", "fhash2", "dur_ns", "syscall", "ret", "errno"}
 _RETURN_DESCRIPTORS = {"open64", "dup"}
+_OF_DESCRIPTOR = {"flags": "0x1000"}
+"""newfstatat with AT_EMPTY_PATH."""
 
 
 def seen(event: dict[str, Any]) -> Call:
@@ -24,13 +26,10 @@ def seen(event: dict[str, Any]) -> Call:
     if event["name"] in _RETURN_DESCRIPTORS and isinstance(result, int) and result >= 0:
         result = FD
     assert ("errno" in args) == (args.get("ret", 0) < 0), event
-    return (
-        event["name"],
-        event["path"],
-        event["path2"],
-        result,
-        {k: v for k, v in args.items() if k not in _NOT_COMPARED},
-    )
+    name, values = event["name"], {k: v for k, v in args.items() if k not in _NOT_COMPARED}
+    if name == "stat" and values == _OF_DESCRIPTOR:  # fstat(3), as glibc 2.33 to 2.38 calls it
+        name, values = "fstat", {}
+    return name, event["path"], event["path2"], result, values
 
 
 def below(events: list[dict[str, Any]], folder: str | Path) -> list[dict[str, Any]]:
@@ -74,7 +73,7 @@ def work(folder: str | Path) -> list[Call]:
         ("pwritev", data, None, 30, {"iovcnt": 2, "offset": 100}),
         ("pwritev", data, None, 10, {"iovcnt": 1, "offset": 9000, "flags": "0x2"}),
         ("fsync", data, None, 0, {}),
-        ("stat", data, None, 0, {"flags": "0x1000"}),
+        ("fstat", data, None, 0, {}),
         ("dup", data, None, FD, {}),
         ("write", data, None, 7, {"count": 7}),
         ("close", data, None, 0, {}),
@@ -150,7 +149,7 @@ def pipe_work(inode: int) -> list[Call]:
     """The calls of paths.c on its pipe."""
     pipe = f"pipe:[{inode}]"
     return [
-        ("stat", pipe, None, 0, {"flags": "0x1000"}),
+        ("fstat", pipe, None, 0, {}),
         ("write", pipe, None, 4, {"count": 4}),
         ("read", pipe, None, 4, {"count": 4}),
         ("close", pipe, None, 0, {}),
