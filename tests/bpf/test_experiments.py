@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from datacrumbs.analysis.compare import compare, profile
+from datacrumbs.analysis.comparison import Comparison
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation
 from datacrumbs.analysis.trace import open_traces
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.ebpf, pytest.mark.timeout(300)]
 
 PIECES, SIZE = 64, 65536
 CALLS = ("pread64", "pwrite64", "fsync")
-Run = Callable[[str], tuple[Path, dict[str, int], Watched]]
+Run = Callable[..., tuple[Path, dict[str, int], Watched]]
 EVENTS = (
     "filemap:mm_filemap_add_to_page_cache|block:block_rq_(issue|complete)|jbd2:jbd2_(start|end)_commit"
     "|ext4:ext4_(sync_file_(enter|exit)|da_write_(begin|end))"
@@ -62,8 +63,8 @@ def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Run:
     signed = site.sign(probes, kernel=btf.fingerprint())
     made: dict[str, tuple[Path, dict[str, int], Watched]] = {}
 
-    def run(mode: str) -> tuple[Path, dict[str, int], Watched]:
-        if mode not in made:
+    def run(mode: str, again: str = "") -> tuple[Path, dict[str, int], Watched]:
+        if mode + again not in made:
             path = disk / "data"
             if not path.exists():
                 path.write_bytes(os.urandom(PIECES * SIZE))
@@ -71,11 +72,11 @@ def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Run:
                 os.fsync(file.fileno())
             if mode == "warm":
                 path.read_bytes()
-            with watched(CALLS, program.name) as seen, site.run(signed, f"exp-{mode}-{os.getpid()}") as running:
+            with watched(CALLS, program.name) as seen, site.run(signed, f"exp-{mode}{again}-{os.getpid()}") as running:
                 done = running.command(["chrt", "--fifo", "10", program, path, str(PIECES), str(SIZE), mode])
             counted = {key: int(value) for key, value in (line.split(": ") for line in done.stdout.splitlines())}
-            made[mode] = running.trace, counted, seen
-        return made[mode]
+            made[mode + again] = running.trace, counted, seen
+        return made[mode + again]
 
     return run
 
@@ -125,15 +126,28 @@ def test_warm_reads_are_not_the_devices(traced: Run) -> None:
     check_times(answer, seen)
 
 
-def test_the_device_is_the_difference_between_cold_and_warm(traced: Run) -> None:
+def compared(a: Path, b: Path, function: str, file: str = "") -> Comparison:
     profiles = []
-    for mode in ("warm", "cold"):
-        with open_traces([str(traced(mode)[0])]) as traces:
-            profiles.append(profile(traces, mode, "pread64", file="/experiments/data"))
-    answer = compare(profiles[0], profiles[1], "pread64")
-    assert answer.delta_ns > 0 and "block_rq (layer: block device" in answer.sentences[0]
-    times = [traced(mode)[2].time("pread64") for mode in ("warm", "cold")]
+    for name, trace in (("a", a), ("b", b)):
+        with open_traces([str(trace)]) as traces:
+            profiles.append(profile(traces, name, function, file=file))
+    return compare(profiles[0], profiles[1], function)
+
+
+@pytest.mark.parametrize(("a", "b", "function"), [("warm", "cold", "pread64"), ("buffered", "direct", "pwrite64")])
+def test_the_device_is_the_difference(traced: Run, a: str, b: str, function: str) -> None:
+    """Between reads from the page cache and from the disk, between writes to either."""
+    answer = compared(traced(a)[0], traced(b)[0], function, "/experiments/data")
+    assert answer.delta_ns > 0 and "block_rq (layer: block device" in answer.sentences[0], answer.sentences
+    times = [traced(mode)[2].time(function) for mode in (a, b)]
     assert answer.delta_ns == pytest.approx((times[1] - times[0]) / PIECES, rel=0.05)
+
+
+@pytest.mark.parametrize(("mode", "function"), [("warm", "pread64"), ("buffered", "pwrite64")])
+def test_the_device_is_no_difference_where_nobody_waits_for_it(traced: Run, mode: str, function: str) -> None:
+    """The control: the same twice. Whatever differs, it is not the device."""
+    answer = compared(traced(mode)[0], traced(mode, "-again")[0], function, "/experiments/data")
+    assert "block" not in answer.sentences[0] and all(row.layer != "block device" for row in answer.changes)
 
 
 def test_direct_writes_are_the_devices(traced: Run) -> None:

@@ -162,7 +162,7 @@ def test_small_strided_writes_are_named_with_their_number(job: Callable[[str], J
     """The same bytes take 1,024 calls in place of one, and the first line says so."""
     alone, strided = job("alone"), job("strided")
     answer = compared(alone, strided)
-    assert "1,024 instead of 1 calls per call" in answer.sentences[0], answer.sentences
+    assert "1,024 instead of 1 calls in each" in answer.sentences[0], answer.sentences
     top = answer.changes[0]
     assert top.function in ("MPI_File_write_at", "pwrite64")
     assert (top.a_calls, top.b_calls) == (1, PIECES)

@@ -134,6 +134,12 @@ def check_summary(run: Run) -> None:
     assert told["header"]["calls"] == run.closing()["captured"] == told["completeness"]["captured"]
     assert {f["function"]: f["calls"] for f in told["functions"]} == {n: s.calls for n, s in by_name(sums(run)).items()}
     assert told["completeness"]["lost"] == 0
+    explained = subprocess.run(
+        [BIN / "datacrumbs_analyze", "explain", "--json", "pread64", run.trace], check=True, capture_output=True
+    )
+    added, expected = json.loads(explained.stdout)["added_up"], by_name(sums(run))["pread64"]
+    assert (added["calls"], added["errors"], added["bytes"], added["total_ns"]) == (*expected.exact(), expected.time)
+    assert sum(added["log2_ns"].values()) == expected.calls
 
 
 def test_user_functions(site: Site, compiled: Callable[..., Path]) -> None:

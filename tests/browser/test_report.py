@@ -325,3 +325,26 @@ def test_a_trace_without_calls_says_so(browser: Browser, tmp_path: Path) -> None
             in_sight(page, section)
         assert page.complaints() == []
         assert page.run("probe.all('.empty').length") >= 5
+
+
+def test_a_profile_has_all_sums_and_no_single_calls(browser: Browser, tmp_path: Path) -> None:
+    """Every view opens, without a complaint, and says where a profile has nothing to show."""
+    with TraceWriter(tmp_path / "t.pfw.gz") as trace:
+        trace.opening(mode="profile")
+        for rank in range(3):
+            process = trace.process(100 + rank, f"rank{rank}")
+            for second in range(20):
+                start = EPOCH_NS + second * 10**9 + rank * 10**6
+                trace.added_up(process, "read", start, {2000: 100, 300_000: 7}, fhash=trace.file(f"/data/{rank}"),
+                               moved=4096 * 107, interval=second)  # fmt: skip
+        trace.closing(ended=EPOCH_NS // 1000 + 20 * 10**6)
+    report = make_report(tmp_path / "t.pfw.gz", tmp_path / "report.html")
+    with browser.page() as page:
+        opened(page, report)
+        for section in SECTIONS:
+            in_sight(page, section)
+        assert page.run("probe.tile('Calls')").replace(",", "") == str(3 * 20 * 107)
+        assert "only added up" in text(page, "#explain") and "only added up" in text(page, "#glance, #complete")
+        assert painted(page, "#heatmap canvas") > 1 and "/data/1" in text(page, "#files")
+        assert page.run("probe.all('#latency td canvas').length") == 1
+        assert not page.complaints()

@@ -264,9 +264,9 @@ def _sentences(
     best = max(inner, key=lambda row: row.delta_ns * sign, default=top)
     if best.delta_ns * sign * 10 > abs(delta):
         top = best
-    times = f"{_number(top.b_calls)} instead of {_number(top.a_calls)} calls{' per call' if function else ''}"
+    times = f"{_number(top.b_calls)} instead of {_number(top.a_calls)} calls{' in each' if function else ''}"
     if top.a_calls == top.b_calls:
-        times = f"{_number(top.b_calls)} {'per call' if function else 'calls'}"
+        times = f"{_number(top.b_calls)} {'in each' if function else 'calls'}"
     where = f"{top.function} (layer: {top.layer}{', elsewhere' if top.caused else ''})"
     lines = [f"{head}; {100 * top.contribution:.0f} % of that is {where}: {times}, {_means(top)}."]
     if by_duration:

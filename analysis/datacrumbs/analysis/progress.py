@@ -81,7 +81,7 @@ def steps(title: str, total: int) -> Iterator[Steps]:
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
-    text = TextColumn("{task.description}")
+    text = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     display = RichProgress(*columns, console=Console(stderr=True), transient=True)
     task = display.add_task(title, total=total)
