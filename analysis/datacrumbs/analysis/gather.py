@@ -13,7 +13,7 @@ import numpy as np
 from datacrumbs.analysis import catalog, layers, load, profiles, progress, sources, tables
 from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
-from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of
+from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
 from datacrumbs.analysis.parts import Part, Parts, Shelf, part_of, words_of
 from datacrumbs.analysis.patterns import Moves, kinds
 from datacrumbs.analysis.trace import Reading, Traces, processors, temporary_folder, told_when_short
@@ -155,7 +155,8 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
-            yield assemble(database(), paths, notes, [part.partial for part in found], ask)
+            whole = merge([part.partial for part in found])
+            yield assemble(database(), paths, notes, whole, [part.partial.words for part in found], ask)
 
 
 @contextmanager
@@ -184,11 +185,23 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
 
 
 def assemble(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[load.Note],
-    partials: Sequence[Partial], ask: Ask,
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[load.Note], whole: Partial,
+    words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
 ) -> Gathered:  # fmt: skip
-    """Puts parts together, and makes the tables of what they are about."""
-    whole, maps = merge(partials)
+    """Makes the tables of what the calls are about.
+
+    Args:
+        database: has all lines that are no calls.
+        paths: the traces.
+        notes: what could not be read.
+        whole: the sums of all parts.
+        words: what the numbers of functions and threads stand for, for each part that `ask` asks.
+        ask: see `Ask`.
+    """
+    known_words = {
+        name: {word: number for number, word in enumerate(whole.words[name])} for name in ("function", "thread")
+    }
+    maps = [{name: translation(part[name], known) for name, known in known_words.items()} for part in words]
     functions = tuple(map(function_of, whole.words["function"]))
     threads = tuple(map(thread_of, whole.words["thread"]))
     of_functions = tuple(layers.layer_of(function.category) for function in functions)

@@ -122,15 +122,14 @@ def sums_of(calls: Calls, categories: Sequence[int]) -> Sums:
     return reducer.sums()
 
 
-def merge(partials: Sequence[Partial]) -> tuple[Partial, list[dict[str, Column]]]:
-    """The sums of all parts, and for each part what its numbers became, by the kind of word."""
+def merge(partials: Sequence[Partial]) -> Partial:
+    """The sums of all parts."""
     words: dict[str, tuple[str, ...]] = {}
     maps: list[dict[str, Column]] = [{} for _ in partials]
     for name in ("function", "thread", "file", "category"):
         known: dict[str, int] = {"": 0} if name == "file" else {}
         for partial, numbers in zip(partials, maps, strict=True):
-            mine = partial.words[name]
-            numbers[name] = np.fromiter((known.setdefault(word, len(known)) for word in mine), np.uint32, len(mine))
+            numbers[name] = translation(partial.words[name], known)
         words[name] = tuple(known)
     shift = max((partial.sums.shift for partial in partials), default=0)
     slices = _joined([_widened(partial.sums, shift) for partial in partials], maps, _SLICES)
@@ -141,7 +140,12 @@ def merge(partials: Sequence[Partial]) -> tuple[Partial, list[dict[str, Column]]
         _added_up(tally, "function", "thread", "file"), slices, shift, _added_up(buckets, "function", "bucket"),
         tuple(_lanes(partials, maps)),
     )  # fmt: skip
-    return Partial(words, sums), maps
+    return Partial(words, sums)
+
+
+def translation(words: Sequence[str], known: dict[str, int]) -> Column:
+    """For each word its number among those that are known, to which new ones are added."""
+    return np.fromiter((known.setdefault(word, len(known)) for word in words), np.uint32, len(words))
 
 
 def _lanes(partials: Sequence[Partial], maps: Sequence[Mapping[str, Column]]) -> Iterable[Lane]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,12 +60,22 @@ class Traces(Reading):
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """For what does not fit into memory. An interrupt waits until somebody is there to remove it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    """For what does not fit into memory. An interrupt waits until somebody is there to remove it.
+
+    To block the signal would not do: numpy has threads of its own, and the kernel would hand it to one of them.
+    """
+    if threading.current_thread() is not threading.main_thread():
         return tempfile.TemporaryDirectory(prefix="datacrumbs-")
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="datacrumbs-")
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+    if pressed:
+        folder.cleanup()
+        raise KeyboardInterrupt
+    return folder
 
 
 @contextmanager

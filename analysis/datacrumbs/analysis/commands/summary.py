@@ -27,12 +27,23 @@ class SummaryCommand:
             help="rows of each table; 0: all (default: 10, JSON: all)",
         )  # fmt: skip
 
+        parser.add_argument(
+            "--scheduler", default="", metavar="ADDRESS",
+            help="have a Dask cluster read the traces: its scheduler's address, such as tcp://login1:8786",
+        )  # fmt: skip
+
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB and rich take 0.1 s to import: nobody who asks for help should wait for them.
-        from datacrumbs.analysis.gather import gathered
+        if args.scheduler:
+            from datacrumbs.analysis import cluster
 
-        with gathered(args.traces) as whole:
+            opened = cluster.gathered(args.traces, args.scheduler)
+        else:
+            from datacrumbs.analysis.gather import gathered
+
+            opened = gathered(args.traces)
+        with opened as whole:
             from datacrumbs.analysis import gain
             from datacrumbs.analysis.reporters import as_json, as_tables
             from datacrumbs.analysis.summarise import summarise
