@@ -11,11 +11,12 @@ cluster="systemd systemd-container debootstrap"        # real nodes, also of oth
 browser="chromium fonts-dejavu-core"                   # the HTML report is looked at
 custom="python3-bpfcc linux-headers-$(dpkg --print-architecture 2>/dev/null || echo amd64)" # compiled when a run starts
 layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg dwz" # HDF5 over MPI-IO; debugging information in other files
+disks="xfsprogs btrfs-progs"                           # other file systems than ext4
 vm="qemu-system-x86 kmod busybox-static"               # other kernels in an emulator
 
 case "${1:-build}" in
   build) needed=$build lanes="" ;;
-  test) needed="$build $test" lanes="cluster browser custom layers vm" ;;
+  test) needed="$build $test" lanes="cluster browser custom layers disks vm" ;;
   *) echo "usage: $0 build|test" >&2; exit 64 ;;
 esac
 

@@ -146,6 +146,11 @@ int dc_event_end(void *context) {
       return 0;
     frame = *flight;
     bpf_map_delete_elem(&flights, &key);
+    /* What ends in another thread may outlast the calls of the one that began it: it has a track of its own. */
+    struct dc_run *run;
+    const struct dc_task *tag = own_tag(frame.owner.run, &run);
+    if (!frame.owner.cause && (!tag || tag->tid != frame.owner.tid))
+      frame.owner.cause = DC_CAUSE_REQUEST;
   }
   struct dc_function_count *count = event_count(cookie);
   if (count)

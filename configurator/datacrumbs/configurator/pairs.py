@@ -37,7 +37,7 @@ PAIRS: Final = (
     Pair("xfs_log_grant_sleep", "xfs_log_grant_wake", "xfs_log_grant_wait"),
     Pair("xfs_buf_iowait", "xfs_buf_iowait_done", "xfs_buf_iowait"),
     Pair("xfs_buf_lock", "xfs_buf_lock_done", "xfs_buf_lock"),
-    Pair("xlog_iclog_syncing", "xlog_iclog_sync_done", "xlog_iclog_sync"),
+    Pair("xlog_iclog_syncing", "xlog_iclog_sync_done", "xlog_iclog_syncing", 0, 0),
     Pair("block_rq_issue", "block_rq_complete", "block_rq", 0, 0),
     Pair("block_io_start", "block_io_done", "block_io", 0, 0),
     Pair("iomap_dio_rw_begin", "iomap_dio_complete", "iomap_dio_rw", 0, 0),

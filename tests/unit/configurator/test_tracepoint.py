@@ -10,6 +10,7 @@ import pytest
 from datacrumbs.configurator.pairs import PAIRS, Pair, pairs_of, subsystem_of
 from datacrumbs.configurator.sources import tracepoint
 from datacrumbs.configurator.spec import parse
+from datacrumbs.core import btf
 from datacrumbs.core.errors import DataError
 from datacrumbs.core.kernelprobes import Field, Holder, Tracepoint
 from datacrumbs.core.probes import Argument, Probe, ProbeSet
@@ -69,6 +70,26 @@ def test_pairs() -> None:
     )
     assert pairs_of(["nfs_initiate_read", "nfs_readpage_done"])[0].name == "nfs_read"
     assert len({pair.begin for pair in PAIRS}) == len(PAIRS)
+
+
+def test_what_tells_the_two_ends_of_a_span_is_the_same_in_both() -> None:
+    """Of each pair that this kernel has and whose ends need not share a thread: the argument that they share has one
+    type, a pointer; and no span has the name of an event, but for one that is its own end.
+    """
+    found = 0
+    kinds = list(btf.all_loaded())
+    events = {name.removeprefix("btf_trace_") for types in kinds for name in types.typedefs()}
+    for pair in PAIRS:
+        assert pair.name not in events - {pair.begin, pair.end}, pair
+        for types in kinds:
+            begin, end = types.tracepoint(pair.begin), types.tracepoint(pair.end)
+            if begin is None or end is None or pair.key < 0:
+                continue
+            found += 1
+            shared = types.written(begin[pair.key].type)
+            assert shared == types.written(end[pair.end_key].type), pair
+            assert shared.endswith("*"), pair
+    assert found >= 2
 
 
 def test_json_keeps_all() -> None:
