@@ -59,6 +59,54 @@ def test_dry_run_shows_a_table_and_needs_no_signer(site: Any) -> None:
     assert "left out: c: vfork: returns twice" in result.stderr
 
 
+UPSTREAM = """
+name: lead
+install_dir: /home/alice/datacrumbs/install
+mode: tracer
+trace_file_path: /scratch/alice/logs/trace.pfw
+capture_probes:
+  - name: sys
+    probe: syscalls
+    type: header
+    file: @HEADERS@/include/linux/syscalls.h
+    regex: ^sys_(openat|read|write|close)$
+  - name: libc
+    probe: uprobe
+    type: binary
+    file: libc.so.6
+    regex: ^(?!.*_IO_)(?!.*pthread)(?!.*cold)(?!__)f(open|close|read|write)$
+  - name: os_page_cache
+    probe: kprobe
+    type: header
+    file: @HEADERS@/include/linux/pagemap.h
+  - name: simulation
+    probe: uprobe
+    type: binary
+    file: /home/alice/bin/simulation
+    disable: true
+profiling_interval: 0.0001
+"""
+
+
+def test_a_whole_file_of_upstream_is_signed_with_remarks(signer: Any) -> None:
+    """Keys that mean nothing here and headers that are not on this machine are told with their places; what is left is
+    signed.
+    """
+    out = signer.folder / "probes.json.gz"
+    result = signer.configure(host(signer, UPSTREAM), out, "--set", "HEADERS=/usr/src/kernels/none")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{out}: 8 functions, signed\n"
+    path = str(signer.folder / "host.yaml")
+    for place, what in (("2:7", "'name' means nothing here"), ("5:18", "'trace_file_path' means nothing here"),
+                        ("10:11", "/include/linux/syscalls.h is not on this machine: the names come from the kernel"),
+                        ("20:11", "/include/linux/pagemap.h is not on this machine, and no pattern says"),
+                        ("26:21", "'profiling_interval' of 0.0001 s is taken as 10 ms")):  # fmt: skip
+        (line,) = [line for line in result.stderr.splitlines() if f"{path}:{place}: " in line]
+        assert what in line
+    sealed = envelope.unseal(out.read_bytes(), KeyRing.load(signer.keys_dir), uid=0, now=time.time())
+    assert {probe.category for probe in sealed.probes.probes} == {"sys", "libc"}
+
+
 def test_list_prints_one_function_on_a_line(site: Any) -> None:
     result = site.configure(host(site), "--list")
     assert result.stdout.splitlines() == ["read\tPOSIX\tsyscall\tread (0)", "write\tPOSIX\tsyscall\twrite (1)"]
