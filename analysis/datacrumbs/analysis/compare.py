@@ -15,7 +15,7 @@ from datacrumbs.analysis.layers import layer_of
 from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.reporters.units import count, duration
 from datacrumbs.analysis.selection import Selection, chosen_calls
-from datacrumbs.analysis.subtrees import Subtrees, choose
+from datacrumbs.analysis.subtrees import Subtrees, choose, present
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError
 
@@ -148,7 +148,7 @@ def _sums(parts: Sequence[_Part]) -> dict[Key, tuple[int, Column]]:
 def _of_calls(traces: Traces, rows: Column, slice_of: Column) -> Iterator[_Part]:
     calls = traces.calls
     functions = calls.function[rows]
-    for number in np.unique(functions).tolist():
+    for number in present(functions).tolist():
         one, mine = calls.functions[number], functions == number
         times = np.bincount(slice_of[mine], weights=calls.ns[rows[mine]], minlength=chance.SLICES)
         yield (traces.layers[number], one.category, one.name, False), int(mine.sum()), times

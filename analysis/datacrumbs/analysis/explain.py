@@ -24,7 +24,7 @@ from datacrumbs.analysis.explanation import (
 )
 from datacrumbs.analysis.nest import Nest, nest
 from datacrumbs.analysis.selection import Selection, chosen_calls, paths
-from datacrumbs.analysis.subtrees import Subtrees, choose
+from datacrumbs.analysis.subtrees import Subtrees, choose, present
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError
 
@@ -87,8 +87,8 @@ def _spread(traces: Traces, function: str, trees: Subtrees, times: Column) -> Sp
     calls, count = traces.calls, len(times)
     at = [int((count - 1) * part) for part in (0.25, 0.5, 0.75, 0.99)]
     quartiles = np.partition(times, at)[at].tolist()
-    threads = np.unique(calls.thread[trees.rows]).tolist()
-    files = np.unique(calls.file[trees.rows])
+    threads = present(calls.thread[trees.rows]).tolist()
+    files = present(calls.file[trees.rows])
     moved = calls.ret[trees.rows]
     moves = function in layers.READS | layers.WRITES | layers.COPIES or any(w in function.lower() for w in _MOVERS)
     return Spread(

@@ -116,21 +116,30 @@ def choose(calls: Calls, nest: Nest, caused: Caused | None, layers: tuple[str, .
     roots = places[outermost]
     lengths = nest.last[roots].astype(np.int64) - roots
     starts = np.cumsum(lengths) - lengths
-    inside = np.repeat(roots - starts, lengths) + np.arange(int(lengths.sum()))
-    owner = np.repeat(np.arange(len(roots), dtype=np.uint32), lengths)
+    owner = np.arange(len(roots), dtype=np.uint32)
+    inside = roots
+    if int(lengths.sum()) > len(roots):
+        inside = np.repeat(roots - starts, lengths) + np.arange(int(lengths.sum()))
+        owner = np.repeat(owner, lengths)
     rows = nest.order[inside]
-    exclusive = nest.exclusive[inside].copy()
+    exclusive = nest.exclusive[inside]
     inclusive = calls.ns[rows]
-    tree, place_of = _tree(nest, np.unique(nest.node[inside]), set(np.unique(nest.node[roots]).tolist()))
+    tree, place_of = _tree(nest, present(nest.node[inside]), set(present(nest.node[roots]).tolist()))
     place = place_of[nest.node[inside]]
     parts = [(owner, place, exclusive, inclusive)]
     if caused is not None and len(rows):
         parts += _waits(calls, caused, layers, rows, nest.parent[inside], inside, (owner, place, exclusive), tree)
+    columns = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+    owner, place, exclusive, inclusive = columns
     return Subtrees(
-        rows=nest.order[roots], inner=lengths - 1, nested=len(places) - len(roots), tree=tree,
-        owner=np.concatenate([part[0] for part in parts]), place=np.concatenate([part[1] for part in parts]),
-        exclusive=np.concatenate([part[2] for part in parts]), inclusive=np.concatenate([part[3] for part in parts]),
+        rows=nest.order[roots], inner=lengths - 1, nested=len(places) - len(roots), tree=tree, owner=owner, place=place,
+        exclusive=exclusive, inclusive=inclusive,
     )  # fmt: skip
+
+
+def present(numbers: Column) -> Column:
+    """The different ones among small numbers, sorted; faster than sorting all of them."""
+    return np.flatnonzero(np.bincount(numbers))
 
 
 def _tree(nest: Nest, used: Column, roots: set[int]) -> tuple[Tree, Column]:
