@@ -7,8 +7,9 @@ what was inside them.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +81,17 @@ def rows(traces: Traces, function: str, which: Selection) -> list[Row]:
     ]
 
 
+def powers(spread: str | None) -> Iterator[tuple[int, int]]:
+    """Powers of two of nanoseconds, from 0 to 62, and how many calls took so long; whatever the text is."""
+    try:
+        found = json.loads(spread or "{}")
+    except (ValueError, RecursionError):
+        return
+    for power, number in found.items() if isinstance(found, dict) else ():
+        if re.fullmatch("[0-9]{1,2}", power) and isinstance(number, int) and 0 < number < 1 << 53:
+            yield min(int(power), 62), number
+
+
 def add_up(found: Sequence[Row]) -> AddedUp | None:
     """The rows' sums; None where there are none."""
     calls = sum(row.calls for row in found)
@@ -87,9 +99,8 @@ def add_up(found: Sequence[Row]) -> AddedUp | None:
         return None
     spread: Counter[int] = Counter()
     for row in found:
-        for power, number in json.loads(row.spread).items():
-            if power.isdigit() and len(power) < 3 and isinstance(number, int) and 0 < number < 1 << 53:
-                spread[int(power)] += number
+        for power, number in powers(row.spread):
+            spread[power] += number
     longest = max(row.longest_ns for row in found)
     return AddedUp(
         calls=calls,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis import command
+from datacrumbs.analysis import addedup, command
 from datacrumbs.analysis.compare import compare, profile, slow_and_typical
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.trace import open_traces
@@ -123,3 +124,46 @@ def test_exports_say_what_they_leave_out(tmp_path: Path, capsys: pytest.CaptureF
     path = str(write(tmp_path / "t.pfw"))
     assert command.run(["export", path, "--to", "parquet", "-o", str(tmp_path / "out")]) == 0
     assert "1,100 calls that were only added up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        "5",
+        "[1, 2]",
+        '"text"',
+        "null",
+        '{"9": "x", "\u00b2": 1, "99": 3, "-1": 2, "5": -7, "6": 1e300, "7": true, "8": {}}',
+        "[" * 900 + "]" * 900,
+        '{"3": 99999999999999999999999}',
+    ],
+    ids=["number", "list", "text", "null", "odd members", "deep", "large"],
+)
+@pytest.mark.parametrize(
+    "numbers", ['"calls":5,"errors":1', '"calls":9007199254740992,"errors":-3,"bytes":1e18'], ids=["sound", "large"]
+)
+def test_a_hostile_profile_breaks_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spread: str, numbers: str
+) -> None:
+    """Every answer is given, or refused in one line, whatever a row of a profile holds."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        trace.added_up(trace.process(7, "app"), "read", EPOCH_NS, {1000: 3})
+        for times in ('"ts":1795344514000001,"dur":5', '"ts":9007199254740991,"dur":9007199254740991'):
+            trace.line(
+                f'{{"name":"read","cat":"POSIX","ph":"X","pid":7,"tid":20971527,{times},"args":'
+                f'{{"dur_ns":9000000000000000000,"profile":{{{numbers},"max_ns":-5,"log2_ns":{spread}}}}}}}'.encode()
+            )
+        trace.closing(ended=1)
+    path, groups = str(tmp_path / "t.pfw"), ["--a", "time=0:1", "--b", "process=7"]
+    for verb in (["summary", path], ["explain", "read", path], ["compare", path, *groups]):
+        capsys.readouterr()
+        assert command.run([*verb, "--json"]) == 0
+        json.loads(capsys.readouterr().out)
+        assert command.run(verb) == 0
+    assert command.run(["report", path, "-o", str(tmp_path / "r.html")]) == 0
+
+
+def test_powers_of_sound_and_odd_text() -> None:
+    assert list(addedup.powers('{"9": 5, "70": 2, "\u00b2": 1, "4": 0, "5": 1.5}')) == [(9, 5), (62, 2)]
+    assert list(addedup.powers("[" * 100_000)) == list(addedup.powers(None)) == list(addedup.powers("{")) == []

@@ -6,13 +6,13 @@ already. What a profile added up comes last, as rows that stand for many calls e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+from datacrumbs.analysis import addedup
 from datacrumbs.analysis.columns import NULL, Calls, Column, chunks
 from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.report import codes, paths
@@ -147,11 +147,10 @@ def _profiled(traces: Traces, made: Codes) -> Profiled | None:
     rows, powers, numbers = [], [], []
     spreads = traces.database.execute("SELECT spread FROM profiles ORDER BY rowid").fetchall()
     for row, (text,) in enumerate(spreads):
-        for power, number in (json.loads(text) if text else {}).items():
-            if power.isdigit() and len(power) < 3 and isinstance(number, int) and 0 < number < 1 << 53:
-                rows.append(row)
-                powers.append(min(int(power), 62))
-                numbers.append(number)
+        for power, number in addedup.powers(text):
+            rows.append(row)
+            powers.append(power)
+            numbers.append(number)
     return Profiled(
         began=table["ts"] - made.start_us, dur=table["dur"], ns=table["ns"], own=table["ns"],
         node=np.zeros(len(moved), np.int64), fn=np.minimum(table["fn"], MOST_FUNCTIONS), proc=table["proc"],
