@@ -30,6 +30,12 @@ esac
 
 # The usual case of an epilog: a runtime that is well is asked to end, and the job waits until its trace is written. That
 # the unit is gone, and its files with it, housekeeping sees to: whoever submitted the job need not wait for it.
+is_its_runtime() { # a number in a file may be another process's by now
+  while read -r line; do
+    case $line in *"/datacrumbs@$id.service") return 0 ;; esac
+  done 2>/dev/null <"/proc/${1:-x}/cgroup"
+  return 1
+}
 close_quickly() {
   case $0 in */epilog.d/*) ;; *) return 1 ;; esac
   if (set -C && : >"$run/$id.ending") 2>/dev/null; then # several brokers of an instance may be on one node
@@ -37,16 +43,16 @@ close_quickly() {
     while IFS='=' read -r key value; do
       [ "$key" = pid ] && pid=$value
     done 2>/dev/null <"$run/datacrumbs-$id.ready"
-    if ! kill -0 "${pid:-x}" 2>/dev/null; then
+    if ! is_its_runtime "$pid"; then
       rm -f "$run/$id.ending"
       return 1
     fi
     rm -f "$run/$id.starting" # whoever still waits for the runtime gives up
-    systemctl stop --no-block "datacrumbs@$id.service" 2>/dev/null || return 1
+    kill -TERM "$pid" 2>/dev/null || return 1 # as systemctl stop does, a hundredth of a second sooner
   fi
-  left=400
+  left=800
   while [ -e "$run/datacrumbs-$id.lock" ] && [ "$left" -gt 0 ]; do
-    sleep 0.02
+    sleep 0.01
     left=$((left - 1))
   done
   [ "$left" -gt 0 ] && [ ! -e "$run/$id.error" ]

@@ -26,10 +26,20 @@ def check(site: Site, run_id: str, *folders: str) -> None:
         assert calls == work_of(folder)
 
 
-@pytest.mark.parametrize("options", [traced(), SETATTR, ("--setattr=datacrumbs=" + str(GOOD).replace("'", '"'),)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        traced(),
+        SETATTR,
+        ("--setattr=datacrumbs=" + str(GOOD).replace("'", '"'),),
+        ("--setattr=^datacrumbs=/shared/attribute.json",),
+    ],
+    ids=["options", "attributes", "object", "file"],
+)
 @pytest.mark.parametrize("command", ["run", "submit"])
 def test_each_form_of_submission(instance: Instance, site: Site, work: str, command: str, options: Any) -> None:
     options = [str(o).replace(GOOD["probe_file"], "/shared/probes.json.gz") for o in options]
+    (site.shared / "attribute.json").write_text('{"enable":"yes","probe_file":"/shared/probes.json.gz"}')
     instance.run(command, *options, CALLS, "direct", f"{work}/0")
     run_id = instance.last()
     instance.wait(run_id)
@@ -80,6 +90,16 @@ def test_batch_jobs_are_traced_with_all_their_steps(instance: Instance, site: Si
         run_id, said = instance.last(), done.stdout + done.stderr
     assert "runs inside a job" in said
     check(site, run_id, f"{work}/0", f"{work}/1")
+
+
+def test_directives_in_a_batch_script(instance: Instance, site: Site, work: str) -> None:
+    script = site.shared / work.removeprefix("/shared/") / "script.sh"
+    options = "\n".join(f"#flux: {option}" for option in ("-n1", "--output=none", *traced()))
+    script.write_text(f"#!/bin/sh\n{options}\nflux run {CALLS} direct {work}/0\n")
+    instance.run("batch", f"{work}/script.sh")
+    run_id = instance.last()
+    instance.wait(run_id)
+    check(site, run_id, f"{work}/0")
 
 
 def test_two_jobs_on_one_node_at_the_same_time(instance: Instance, site: Site, work: str) -> None:

@@ -1,5 +1,5 @@
-"""A node with systemd and DataCrumbs, set up for Flux by datacrumbs_cluster_setup, and instances on it whose prolog,
-epilog and housekeeping are those of a system instance. Everything runs as root.
+"""A node with systemd and DataCrumbs, set up for Flux by datacrumbs_cluster_setup, and instances of root's on it whose
+prolog, epilog and housekeeping are those of a system instance; a real one of those is in fluxsystem.py.
 """
 
 from __future__ import annotations
@@ -85,52 +85,22 @@ class Site:
         return events_of(lines)
 
 
-class Instance:
-    """A Flux instance of several brokers on the node, all of root's."""
+class Client:
+    """Somebody who uses a Flux instance on the node."""
 
-    def __init__(self, site: Site, size: int = 4, *options: str) -> None:
+    def __init__(self, site: Site, uri: str, user: str = "root") -> None:
         self.site = site
-        self._name = f"uri-{next(NUMBERS)}"
-        (site.shared / self._name).unlink(missing_ok=True)
-        script = (
-            f"flux getattr local-uri >/shared/{self._name}.new; mv /shared/{self._name}.new /shared/{self._name}; cat"
-        )
-        command = [FLUX, "start", f"--test-size={size}", "--config-path=/shared/flux", *options, "sh", "-c", script]
-        self._log = (site.shared / f"{self._name}.log").open("w")
-        self.process = subprocess.Popen(
-            site.node.command(*command, env=environment({})),
-            stdin=subprocess.PIPE, stdout=self._log, stderr=self._log,
-        )  # fmt: skip
-        deadline = time.monotonic() + 100
-        while not (site.shared / self._name).exists():
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.05)
-        self.uri = (site.shared / self._name).read_text().strip()
-
-    def log(self) -> str:
-        return (self.site.shared / f"{self._name}.log").read_text()
-
-    def stop(self) -> None:
-        """Ends it in order: its brokers and rc3, as at a shutdown."""
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(100)
-        self._log.close()
-
-    def crash(self) -> None:
-        """Ends the first broker at once."""
-        self.site.run("kill", "-KILL", self.run("getattr", "broker.pid").stdout.strip())
-        self.stop()
+        self.uri = uri
+        self.user = user
 
     def run(self, *arguments: str | Path, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs a flux command in the instance."""
         more = {"FLUX_URI": self.uri, **options.pop("env", {})}
-        return self.site.run(FLUX, *arguments, check=check, env=more, timeout=100, **options)
+        return self.site.run(FLUX, *arguments, check=check, env=more, timeout=100, user=self.user, **options)
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Starts a flux command and does not wait for it."""
-        command = self.site.node.command(FLUX, *arguments, env=environment({"FLUX_URI": self.uri}))
+        command = self.site.node.command(FLUX, *arguments, env=environment({"FLUX_URI": self.uri}), user=self.user)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def last(self) -> str:
@@ -156,6 +126,45 @@ class Instance:
         return self.run("resource", "status", "-no", "{ranks}", "-s", "drain").stdout.strip()
 
 
+class Instance(Client):
+    """A Flux instance of several brokers on the node, all of root's."""
+
+    def __init__(self, site: Site, size: int = 4, *options: str) -> None:
+        self._name = f"uri-{next(NUMBERS)}"
+        (site.shared / self._name).unlink(missing_ok=True)
+        script = (
+            f"flux getattr local-uri >/shared/{self._name}.new; mv /shared/{self._name}.new /shared/{self._name}; cat"
+        )
+        command = [FLUX, "start", f"--test-size={size}", "--config-path=/shared/flux", *options, "sh", "-c", script]
+        self._log = (site.shared / f"{self._name}.log").open("w")
+        self.process = subprocess.Popen(
+            site.node.command(*command, env=environment({})),
+            stdin=subprocess.PIPE, stdout=self._log, stderr=self._log,
+        )  # fmt: skip
+        deadline = time.monotonic() + 100
+        while not (site.shared / self._name).exists():
+            assert self.process.poll() is None and time.monotonic() < deadline, (
+                site.shared / f"{self._name}.log"
+            ).read_text()
+            time.sleep(0.05)
+        super().__init__(site, (site.shared / self._name).read_text().strip())
+
+    def log(self) -> str:
+        return (self.site.shared / f"{self._name}.log").read_text()
+
+    def stop(self) -> None:
+        """Ends it in order: its brokers and rc3, as at a shutdown."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(100)
+        self._log.close()
+
+    def crash(self) -> None:
+        """Ends the first broker at once."""
+        self.site.run("kill", "-KILL", self.run("getattr", "broker.pid").stdout.strip())
+        self.stop()
+
+
 def environment(more: dict[str, str]) -> dict[str, str]:
     return {"PATH": f"{Path(FLUX).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **more}
 
@@ -175,6 +184,7 @@ def opened_site() -> Iterator[Site]:
         compile_program("calls", programs / "static", "-static")
         settings = "trace_dir: /shared/traces/{run_id}\nstart_seconds: 20\n"
         site.run("mkdir", "-p", "/etc/datacrumbs", "/shared/traces")
+        site.run("chmod", "1777", "/shared/traces")
         site.run("tee", "/etc/datacrumbs/datacrumbs.yaml", input=settings)
         template = "/usr/local/etc/datacrumbs/configs/posix.yaml"
         site.run("datacrumbs_probe_configurator", template, "/shared/probes.json.gz")

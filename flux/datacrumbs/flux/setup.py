@@ -170,11 +170,17 @@ def _library(flux: str) -> Path:
 
 def _advice(flux: str) -> list[str]:
     """What Flux's configuration lacks for our hooks: the files of the system instance are asked, no running one."""
-    advice = [
-        f"Flux's configuration has no job-manager.{table}.command: see docs/flux.md"
-        for table in ("prolog", "epilog", "housekeeping")
-        if not command.ask(flux, "config", "get", "--config-path=system", f"job-manager.{table}.command")
-    ]
-    if command.ask(flux, "config", "get", "--config-path=system", "access.allow-root-owner") != "true":
+
+    def value(key: str) -> str | None:
+        return command.ask(flux, "config", "get", "--config-path=system", key)
+
+    advice = []
+    for table in ("prolog", "epilog", "housekeeping"):
+        # Without a command Flux runs `flux-imp run prolog`: flux-config-job-manager(5).
+        if value(f"job-manager.{table}") is None:
+            advice.append(f"Flux's configuration has no [job-manager.{table}]: see docs/flux.md")
+        elif not value(f"job-manager.{table}.command") and not value("exec.imp"):
+            advice.append(f"Flux's configuration has neither job-manager.{table}.command nor exec.imp")
+    if value("access.allow-root-owner") != "true":
         advice.append("Flux's configuration has no access.allow-root-owner = true: hooks cannot ask about jobs")
     return advice

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,6 @@ case "${0##*/} $1 $2" in
   "flux job id") echo fJmNPrf ;;
   "datacrumbs_node start "*) ls '@folder@/run' >'@folder@/left'; cat >>'@folder@/stdin'; cat '@folder@/answer' ;;
   "datacrumbs_node stop "*) cat '@folder@/answer' ;;
-  "systemctl stop --no-block") rm -f '@folder@/run/datacrumbs-fJmNPrf.'* ;;
 esac
 """
 SYSTEMD_RUN = """#!/bin/sh
@@ -75,7 +75,7 @@ class Hooks:
         (folder / "plugins" / "hooks").mkdir(parents=True)
         (folder / "epilog.d").mkdir()
         (folder / "run").mkdir()
-        for name in ("flux", "datacrumbs_node", "systemctl"):
+        for name in ("flux", "datacrumbs_node"):
             self._script(name, RECORDER)
         self._script("systemd-run", SYSTEMD_RUN)
         hook = Path(sysconfig.get_path("scripts"), "datacrumbs_flux_hook")
@@ -88,6 +88,7 @@ class Hooks:
             for key, value in {"flux": f"{folder}/flux", "bindir": folder, "plugins": f"{folder}/plugins"}.items():
                 text = text.replace(f"@{key}@", str(value))
             text = text.replace("@libflux@", str(libflux)).replace("run=/run/datacrumbs", f"run={folder}/run")
+            text = text.replace("/proc/", f"{folder}/proc/")
             self._script(place, text)
         self.give(answer="ready\n", eventlog="", jobspec=json.dumps(jobspec(GOOD)))
 
@@ -316,32 +317,49 @@ def test_the_end_of_a_traced_job_closes_its_trace(hooks: Hooks, phase: str, left
     assert hooks.run(phase) == ([f"datacrumbs_node [stop] [--job] [{RUN_ID}]"], "")
 
 
-def test_the_epilog_waits_for_the_trace_alone(hooks: Hooks) -> None:
+@pytest.fixture
+def runtime(hooks: Hooks) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the place of the job's runtime: when it is asked to end, it lets go of its run."""
+    run = hooks.folder / "run"
+    (run / f"datacrumbs-{RUN_ID}.lock").touch()
+    script = f"trap 'sleep 0.5; rm {run}/datacrumbs-{RUN_ID}.*; exit 0' TERM; echo; while :; do sleep 0.05; done"
+    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline()
+    (run / f"datacrumbs-{RUN_ID}.ready").write_text(f"pid={process.pid}\nuid={USER}\n")
+    hooks.leave("env")
+    (hooks.folder / "proc" / str(process.pid)).mkdir(parents=True)
+    cgroup = f"0::/system.slice/system-datacrumbs.slice/datacrumbs@{RUN_ID}.service\n"
+    (hooks.folder / "proc" / str(process.pid) / "cgroup").write_text(cgroup)
+    with process:
+        yield process
+        process.kill()
+
+
+def test_the_epilog_waits_for_the_trace_alone(hooks: Hooks, runtime: subprocess.Popen[bytes]) -> None:
     """A runtime that is well is asked to end; when it has let go of its run, all that is left is housekeeping's."""
-    hooks.leave("env", "starting")
-    (hooks.folder / "run" / f"datacrumbs-{RUN_ID}.ready").write_text(f"pid={os.getpid()}\nuid={USER}\n")
-    (hooks.folder / "run" / f"datacrumbs-{RUN_ID}.lock").touch()
-    assert hooks.run("epilog") == ([f"systemctl [stop] [--no-block] [datacrumbs@{RUN_ID}.service]"], "")
+    hooks.leave("starting")
+    assert hooks.run("epilog") == ([], "")
+    assert runtime.wait(60) == 0
     assert hooks.run_files() == [f"{RUN_ID}.ending", f"{RUN_ID}.env"]
     assert hooks.run("epilog") == ([], ""), "another broker of the same node"
     assert hooks.run("housekeeping")[0] == [f"datacrumbs_node [stop] [--job] [{RUN_ID}]"]
 
 
-def test_a_runtime_that_fails_at_its_end_is_told_by_the_epilog(hooks: Hooks) -> None:
-    hooks.leave("env", "error")
-    (hooks.folder / "run" / f"datacrumbs-{RUN_ID}.ready").write_text(f"pid={os.getpid()}\n")
+def test_a_runtime_that_fails_at_its_end_is_told_by_the_epilog(hooks: Hooks, runtime: subprocess.Popen[bytes]) -> None:
+    hooks.leave("error")
     hooks.give(answer="failed: the disk is full\n")
     calls, said = hooks.run("epilog")
-    assert calls[1] == f"datacrumbs_node [stop] [--job] [{RUN_ID}]" and "the disk is full" in raised(calls)[0]
+    assert runtime.wait(60) == 0
+    assert calls[0] == f"datacrumbs_node [stop] [--job] [{RUN_ID}]" and "the disk is full" in raised(calls)[0]
     assert "the disk is full" in said
 
 
-def test_a_runtime_that_died_is_the_helpers_case(hooks: Hooks) -> None:
-    hooks.leave("env")
-    (hooks.folder / "run" / f"datacrumbs-{RUN_ID}.ready").write_text("pid=999999999\n")
+def test_a_process_that_is_not_the_runtime_is_left_alone(hooks: Hooks, runtime: subprocess.Popen[bytes]) -> None:
+    """The number of a runtime that was killed may be anybody's by now: the helper sees to it."""
+    (hooks.folder / "proc" / str(runtime.pid) / "cgroup").write_text("0::/user.slice\n")
     hooks.give(answer="failed: the runtime ended before the job did\n")
     calls, _ = hooks.run("epilog")
-    assert not [c for c in calls if c.startswith("systemctl")] and len(raised(calls)) == 1
+    assert len(raised(calls)) == 1 and runtime.poll() is None
     assert f"{RUN_ID}.ending" not in hooks.run_files()
 
 
