@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,9 +98,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says loudly which kinds of tests did not run here."""
-    for marker, find in _NEEDS.items():
-        reason = find()
-        skipped = [r for r in terminalreporter.stats.get("skipped", []) if f"{marker}: " in str(r.longrepr)]
-        if reason and skipped:
-            terminalreporter.write_line(f"NOT RUN: {len(skipped)} {marker} tests: {reason}", yellow=True, bold=True)
+    """Says loudly which kinds of tests did not run here, or which of them: what is missing may be a part only."""
+    texts = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    for marker in _NEEDS:
+        reasons = Counter(text.partition(f"{marker}: ")[2] for text in texts if f"{marker}: " in text)
+        for reason, count in reasons.items():
+            terminalreporter.write_line(f"NOT RUN: {count} {marker} tests: {reason}", yellow=True, bold=True)
