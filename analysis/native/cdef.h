@@ -77,3 +77,16 @@ struct dc_nest {
 };
 struct dc_nest *dc_nest_create(const struct dc_nest_input *input);
 void dc_nest_destroy(struct dc_nest *nest);
+
+struct dc_moves {
+  size_t size;
+  const uint16_t *file;
+  const uint32_t *thread;
+  const uint8_t *kind;
+  const int64_t *ret, *offset;
+  const uint32_t *order;
+};
+struct dc_pattern {
+  int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
+};
+int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);

@@ -1,4 +1,5 @@
 #include "nest.h"
 #include "parse.h"
+#include "patterns.h"
 #include "reduce.h"
 #include "span.h"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import layers
-from datacrumbs.analysis.columns import NULL, Column, Function
+from datacrumbs.analysis._columns import ffi, lib
+from datacrumbs.analysis.columns import Column, Function, no_memory
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096
@@ -20,8 +21,6 @@ SMALL: Final = 4096
 _READ, _WRITE, _SEEK, _OPEN = 1, 2, 3, 4
 _SEEKS: Final = frozenset(["lseek", "lseek64", "llseek", "_llseek"])
 _OPENS: Final = frozenset(["open", "open64", "openat", "openat2", "creat"])
-_FARTHEST: Final = 1 << 44
-"""Offsets are taken as at most this, 16 TiB, so that those of many files fit into one column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +76,6 @@ class Moves(NamedTuple):
     """Below zero: the call does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Calls that moved bytes, by stream and in the order of their begins."""
-
-    file: Column
-    stream: Column
-    kind: Column
-    begin: Column
-    size: Column
-    placed: Column
-
-
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
     """The patterns of some files.
 
@@ -120,39 +107,37 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
 
 
 def of_moves(moves: Moves, files: Sequence[int]) -> dict[int, FilePattern]:
-    """The patterns of some files that the calls on them show."""
+    """The patterns of some files that the calls on them show.
+
+    Raises:
+        BusyError: memory is short.
+    """
     if not len(moves.file):
         return {}
-    rows = _rows(moves, len(files))
-    if not len(rows.file):
-        return {}
-    number = len(files)
-    of_kind = [np.bincount(rows.file[rows.kind == kind], minlength=number) for kind in (_READ, _WRITE)]
-    steps = [np.bincount(rows.file[1:][mask], minlength=number) for mask in _steps(rows)]
-    sizes, shares = _common(rows, number)
-    extent = np.zeros(number, np.int64)
-    np.maximum.at(extent, rows.file, rows.begin + rows.size)
-    again = _again(rows, number)
-    columns = [
-        *of_kind, *steps, sizes, shares, np.bincount(rows.file[rows.size < SMALL], minlength=number),
-        np.bincount(rows.file[rows.placed], minlength=number),
-        np.bincount(rows.file[rows.placed & (rows.begin % SMALL == 0)], minlength=number), extent, again,
-    ]  # fmt: skip
-    values = zip(*(column.tolist() for column in columns), strict=True)
-    found = {file: FilePattern(*row) for file, row in zip(files, values, strict=True)}
-    return {file: pattern for file, pattern in found.items() if pattern.reads or pattern.writes}
-
-
-def _rows(moves: Moves, files: int) -> _Rows:
-    stream = moves.thread.astype(np.int64) * files + moves.file
+    stream = moves.thread.astype(np.int64) * len(files) + moves.file
     order = by_groups(stream)
-    if np.any((stream[order][1:] == stream[order][:-1]) & (moves.ts[order][1:] < moves.ts[order][:-1])):
+    sorted_stream, ts = stream[order], moves.ts[order]
+    if np.any((sorted_stream[1:] == sorted_stream[:-1]) & (ts[1:] < ts[:-1])):
         order = np.lexsort((moves.ts, stream))
-    file, stream, kind = moves.file[order], stream[order], moves.kind[order]
-    size, offset = moves.ret[order].astype(np.int64), moves.offset[order].astype(np.int64)
-    begin, placed = _places(stream, kind, size, offset)
-    moved = (kind <= _WRITE) & (size > 0)
-    return _Rows(file[moved], stream[moved], kind[moved], begin[moved], size[moved], placed[moved])
+    del stream, sorted_stream, ts
+    arrays = {
+        "file": ("uint16_t *", moves.file, np.uint16), "thread": ("uint32_t *", moves.thread, np.uint32),
+        "kind": ("uint8_t *", moves.kind, np.uint8), "ret": ("int64_t *", moves.ret, np.int64),
+        "offset": ("int64_t *", moves.offset, np.int64), "order": ("uint32_t *", order, np.uint32),
+    }  # fmt: skip
+    columns = {name: (kind, np.ascontiguousarray(array, dtype)) for name, (kind, array, dtype) in arrays.items()}
+    pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in columns.items()}
+    found = ffi.new("struct dc_pattern[]", len(files))
+    if lib.dc_patterns_find(ffi.new("struct dc_moves *", {"size": len(order), **pointers}), found, len(files)):
+        raise no_memory()
+    return {file: _pattern(one) for file, one in zip(files, found, strict=True) if one.reads or one.writes}
+
+
+def _pattern(one: Any) -> FilePattern:
+    return FilePattern(
+        one.reads, one.writes, one.sequential, one.strided, one.random, one.common_size,
+        one.common / (one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
+    )  # fmt: skip
 
 
 def by_groups(numbers: Column) -> Column:
@@ -172,61 +157,3 @@ def _kind(name: str) -> int:
     if name in layers.READS or name in layers.WRITES:
         return _READ if name in layers.READS else _WRITE
     return _SEEK if name in _SEEKS else _OPEN if name in _OPENS else 0
-
-
-def _places(stream: Column, kind: Column, size: Column, offset: Column) -> tuple[Column, Column]:
-    """Where each call began in its file, and whether that is known for sure."""
-    said = (offset != NULL) & (offset >= 0) & (kind <= _WRITE)
-    moves = np.where((kind <= _WRITE) & ~said, size, 0)
-    starts = np.ones(len(stream), bool)
-    starts[1:] = stream[1:] != stream[:-1]
-    starts |= kind >= _SEEK
-    at_start = np.maximum.accumulate(np.where(starts, np.arange(len(stream)), 0)) if len(stream) else starts
-    before = np.cumsum(moves) - moves
-    base = np.where(kind == _SEEK, size, 0)
-    begin = np.where(said, offset, base[at_start] + before - before[at_start])
-    return np.clip(begin, 0, _FARTHEST), said | (kind[at_start] >= _SEEK)
-
-
-def _steps(rows: _Rows) -> tuple[Column, Column, Column]:
-    """Of each call but the first: whether it followed the one before, kept its stride, or did neither."""
-    same = rows.stream[1:] == rows.stream[:-1]
-    step = rows.begin[1:] - rows.begin[:-1]
-    sequential = same & (step == rows.size[:-1])
-    strided = np.zeros(len(same), bool)
-    strided[1:] = same[1:] & same[:-1] & (step[1:] == step[:-1])
-    strided &= ~sequential
-    return sequential, strided, same & ~sequential & ~strided
-
-
-def _common(rows: _Rows, number: int) -> tuple[Column, Column]:
-    """The most common size of each file's calls, and its share."""
-    order = by_groups(rows.size)
-    order = order[by_groups(rows.file[order])]
-    file, size = rows.file[order], rows.size[order]
-    first = np.ones(len(file), bool)
-    first[1:] = (file[1:] != file[:-1]) | (size[1:] != size[:-1])
-    begin = np.flatnonzero(first)
-    length = np.diff(np.append(begin, len(file)))
-    best = np.lexsort((-length, file[begin]))
-    of_best = file[begin][best]
-    top = best[np.flatnonzero(np.append(True, of_best[1:] != of_best[:-1]))]
-    sizes, shares = np.zeros(number, np.int64), np.zeros(number)
-    sizes[file[begin[top]]] = size[begin[top]]
-    shares[file[begin[top]]] = length[top] / np.bincount(file, minlength=number)[file[begin[top]]]
-    return sizes, shares
-
-
-def _again(rows: _Rows, number: int) -> Column:
-    """Bytes of each file that were read again: what was read, less what was read at least once."""
-    reads = (rows.kind == _READ) & rows.placed
-    file, size = rows.file[reads], rows.size[reads]
-    begin = rows.begin[reads] + file.astype(np.int64) * (2 * _FARTHEST)
-    order = np.argsort(begin, kind="stable")
-    begin, end, file, size = begin[order], begin[order] + size[order], file[order], size[order]
-    covered = np.maximum.accumulate(end)[:-1] if len(end) else end
-    fresh = end.copy() - begin
-    fresh[1:] = np.clip(end[1:] - np.maximum(begin[1:], covered), 0, None)
-    sums = [np.bincount(file, weights=amount, minlength=number) for amount in (size, fresh)]
-    again: Column = np.rint(sums[0] - sums[1]).astype(np.int64)
-    return again
