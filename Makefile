@@ -69,7 +69,7 @@ bench-probes: build ## (root) thousands of user functions attached and detached,
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/run.py --only probes
 
-bench-analysis: build ## how long answers take for 1 to 30 million events, and other tools on the same file
+bench-analysis: build ## how long answers take for 1 to 30 million events, other tools on the same file, Dask
 	@scripts/install-dependencies.sh test
 	@$(VENV)/python tests/bench/analysis.py
 

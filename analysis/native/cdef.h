@@ -83,7 +83,7 @@ struct dc_moves {
   const uint16_t *file;
   const uint32_t *thread;
   const uint8_t *kind;
-  const int64_t *ret, *offset;
+  const int64_t *ts, *ret, *offset;
   const uint32_t *order;
 };
 struct dc_pattern {

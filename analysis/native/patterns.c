@@ -127,8 +127,12 @@ int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, 
     uint16_t file = moves->file[row];
     uint8_t kind = moves->kind[row];
     int64_t ret = moves->ret[row];
-    if (!i || file != moves->file[before] || moves->thread[row] != moves->thread[before])
+    if (!i || file != moves->file[before] || moves->thread[row] != moves->thread[before]) {
       stream = (struct stream){0};
+    } else if (moves->ts[row] < moves->ts[before]) {
+      rc = -EILSEQ;
+      goto out;
+    }
     if (kind >= DC_MOVE_SEEK) {
       stream.at = kind == DC_MOVE_SEEK ? ret : 0;
       stream.sure = true;

@@ -16,8 +16,8 @@ struct dc_moves {
   const uint16_t *file;
   const uint32_t *thread;
   const uint8_t *kind;
-  const int64_t *ret, *offset; /* offset below zero: the call does not say */
-  const uint32_t *order;       /* the order meant: rows of the columns */
+  const int64_t *ts, *ret, *offset; /* offset below zero: the call does not say */
+  const uint32_t *order;            /* the order meant: rows of the columns */
 };
 
 /** Figures of one file. */
@@ -25,7 +25,7 @@ struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
 
-/** Fills in the figures of `files` files, which are zero before. Returns 0 or -ENOMEM. */
+/** Fills in the figures of `files` files, which are zero before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
 int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);
 
 #endif

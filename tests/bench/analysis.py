@@ -1,17 +1,21 @@
 """`make bench-analysis`: how long answers take and what memory they need, and how other tools do on the same file.
 
-Prints one table. Exits with 0 where every target is met, else with 1.
+Prints one table for each question. Exits with 0 where every target is met, 1 where one is missed, 69 where something is
+missing. `--quick` leaves out the largest trace and takes the best of two, in place of three.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,12 +26,21 @@ from tracegen import synthetic  # noqa: E402
 
 MILLION = 1_000_000
 ANALYZE = Path(sys.executable).with_name("datacrumbs_analyze")
+CPUS = sorted(os.sched_getaffinity(0))[:2]
+SUMMARY, EXPLAIN, MEMORY = 8.0, 12.0, 2048.0
+"""Seconds, seconds and MiB for ten million events."""
+PEERS = {"dfanalyzer": 30.0, "dftracer_stats + dftracer_info": 3.0}
+"""How many times as long as `summary` each of them takes at least, at `PEERS_AT` million events."""
+PEERS_AT = 1
+LINEAR = 1.5
+"""What a million events more costs may differ by this factor between sizes."""
 
 
 class Run(NamedTuple):
-    """Seconds on the wall, and the most memory in MiB."""
+    """Seconds on the wall, seconds of processors, and the most memory in MiB."""
 
     seconds: float
+    cpu: float
     memory: float
 
 
@@ -37,64 +50,158 @@ def run(command: Sequence[str | Path], folder: Path) -> Run:
     Raises:
         RuntimeError: it fails.
     """
-    cpus = sorted(os.sched_getaffinity(0))[:2]
     environment = {"USER": "root"} | {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     begin = time.monotonic()
-    with (folder / "errors").open("wb") as errors:
+    with (folder / "errors").open("wb") as errors, (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=errors,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
+            command, cwd=folder, env=environment, stdout=output, stderr=errors,
+            preexec_fn=lambda: os.sched_setaffinity(0, CPUS),
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[0]} failed: {(folder / 'errors').read_text()[-500:]}")
-    return Run(time.monotonic() - begin, usage.ru_maxrss / 1024)
+    return Run(time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def others(trace: Path) -> dict[str, float]:
+def best(command: Sequence[str | Path], folder: Path, times: int) -> Run:
+    """The shortest of some runs, and the most memory of any: what disturbs one only ever adds time."""
+    runs = [run(command, folder) for _ in range(times)]
+    return min(runs)._replace(memory=max(one.memory for one in runs))
+
+
+def others(trace: Path, times: int) -> dict[str, float]:
     """Seconds that other tools need for what `summary` tells; each works on a folder with a copy."""
-    found = {}
+    found: dict[str, list[float]] = {}
     tools = readers.install("dftracer-utils") / "bin"
-    with readers._copied(trace) as folder:
-        index = folder / "index"
-        names = ("dftracer_stats", "dftracer_info")
-        parts = [run([tools / name, "-d", folder, "--index-dir", index], folder).seconds for name in names]
-        found["dftracer_stats + dftracer_info"] = sum(parts)
-    with readers._copied(trace) as folder:
-        tool = readers.install("dfanalyzer") / "bin" / "dfanalyzer"
-        found["dfanalyzer"] = run([tool, f"trace_path={folder}", "analyzer/preset=posix"], folder).seconds
-    return found
+    analyzer = readers.install("dfanalyzer") / "bin" / "dfanalyzer"
+    for _ in range(times):
+        with readers._copied(trace) as folder:
+            index = folder / "index"
+            names = ("dftracer_stats", "dftracer_info")
+            parts = [run([tools / name, "-d", folder, "--index-dir", index], folder).seconds for name in names]
+            found.setdefault("dftracer_stats + dftracer_info", []).append(sum(parts))
+        with readers._copied(trace) as folder:
+            seconds = run([analyzer, f"trace_path={folder}", "analyzer/preset=posix"], folder).seconds
+            found.setdefault("dfanalyzer", []).append(seconds)
+    return {tool: min(seconds) for tool, seconds in found.items()}
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[str]:
+    """A Dask cluster of some single-threaded workers on the same processors; yields its address."""
+    file = folder / f"dask-{workers}.json"
+    log = (folder / "dask.log").open("wb")
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", *arguments, "--scheduler-file", str(file), "--no-dashboard"]
+        return subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, preexec_fn=lambda: os.sched_setaffinity(0, CPUS)
+        )
+
+    processes = [start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists() or not file.read_text().strip():
+            if time.monotonic() > deadline:
+                raise RuntimeError((folder / "dask.log").read_text()[-500:])
+            time.sleep(0.1)
+        for _ in range(workers):
+            processes.append(start("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny"))
+        address = str(json.loads(file.read_text())["address"])
+        wait = "import distributed, sys; distributed.Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), timeout=60)"
+        subprocess.run([sys.executable, "-c", wait, address, str(workers)], check=True, capture_output=True)
+        yield address
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def sizes(folder: Path, millions: Sequence[int], times: int) -> tuple[list[str], dict[int, Run]]:
+    """The first table: both verbs by size. Returns what was missed, and the runs of `summary`."""
+    missed: list[str] = []
+    summaries: dict[int, Run] = {}
+    explains: dict[int, Run] = {}
+    print(f"{'events':>12}  {'summary':>9}  {'CPU':>8}  {'memory':>9}  {'explain':>9}  {'CPU':>8}  {'memory':>9}")
+    for size in millions:
+        trace = folder / f"{size}.pfw.gz"
+        synthetic(trace, size * MILLION)
+        summaries[size] = summary = best([ANALYZE, "summary", trace], folder, times)
+        explains[size] = explain = best([ANALYZE, "explain", "read", trace], folder, times)
+        cells = (f"  {one.seconds:>7.2f} s  {one.cpu:>6.1f} s  {one.memory:>5.0f} MiB" for one in (summary, explain))
+        print(f"{size * MILLION:>12,}" + "".join(cells), flush=True)
+        if size == 10:
+            missed += ["summary > 8 s"] * (summary.seconds > SUMMARY) + ["explain > 12 s"] * (explain.seconds > EXPLAIN)
+            missed += ["memory > 2 GiB"] * (max(summary.memory, explain.memory) > MEMORY)
+        if size > 10:
+            missed += [f"summary of {size} M: memory > 2 GiB"] * (summary.memory > MEMORY)
+    for verb, runs in (("summary", summaries), ("explain", explains)):
+        steps = [
+            (runs[large].seconds - runs[small].seconds) / (large - small)
+            for small, large in itertools.pairwise(millions)
+        ]
+        if steps:
+            print(f"{verb}: a million events more takes {', '.join(f'{step:.2f} s' for step in steps)}")
+            missed += [f"{verb} is not linear"] * (max(steps) > LINEAR * max(min(steps), 0.01))
+    return missed, summaries
+
+
+def peers(folder: Path, summaries: dict[int, Run], times: int) -> list[str]:
+    """The second table: other tools on the same file. Returns what was missed."""
+    missed = []
+    summary = summaries[PEERS_AT].seconds
+    print(f"\n{PEERS_AT * MILLION:,} events, the same file: summary takes {summary:.2f} s")
+    for tool, seconds in others(folder / f"{PEERS_AT}.pfw.gz", times).items():
+        factor, target = seconds / summary, PEERS[tool]
+        print(f"{tool:>32}: {seconds:.1f} s, {factor:.1f} times as long (target {target:.0f})", flush=True)
+        missed += [f"{tool}: less than {target:.0f} times summary"] * (factor < target)
+    return missed
+
+
+def dask(folder: Path, size: int, times: int) -> list[str]:
+    """The third table: a Dask cluster of one and of two workers. Returns what was missed."""
+    trace = folder / f"{size}.pfw.gz"
+    run([ANALYZE, "summary", "--json", trace], folder)
+    expected = (folder / "output").read_bytes()
+    seconds = {}
+    missed = []
+    for workers in (1, 2):
+        with cluster(folder, workers) as address:
+            command: list[str | Path] = [ANALYZE, "summary", "--json", "--scheduler", address, trace]
+            seconds[workers] = best(command, folder, times).seconds
+        same = (folder / "output").read_bytes() == expected
+        missed += [f"Dask with {workers} workers: another result"] * (not same)
+        said = "the same result" if same else "ANOTHER RESULT"
+        print(f"{size * MILLION:,} events by Dask, workers: {workers}: {seconds[workers]:.2f} s, {said}", flush=True)
+    print(f"two workers are {seconds[1] / seconds[2]:.2f} times as fast as one")
+    return missed
 
 
 def main() -> int:
+    """Measures everything once."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, nargs="+", default=[1, 3, 10, 30], help="sizes in millions")
+    parser.add_argument("--events", type=int, nargs="+", help="sizes in millions (1 3 10 30)")
+    parser.add_argument("--quick", action="store_true", help="1, 3 and 10 million events, fewer runs")
     options = parser.parse_args()
-    missed = []
-    print(f"{'events':>12}  {'summary':>9}  {'memory':>9}  {'explain':>9}  {'memory':>9}")
+    times = 2 if options.quick else 3
+    millions = sorted(options.events or ([1, 3, 10] if options.quick else [1, 3, 10, 30]))
+    if not ANALYZE.exists():
+        print("datacrumbs_analyze is not installed beside this Python: make build", file=sys.stderr)
+        return 69
+    for reader in ("dftracer-utils", "dfanalyzer"):
+        readers.install(reader)
+    print(f"load {os.getloadavg()[0]:.1f}, processors {len(CPUS)}, the best of {times}")
     with tempfile.TemporaryDirectory(prefix="datacrumbs-bench-") as name:
         folder = Path(name)
-        for millions in options.events:
-            trace = folder / f"{millions}.pfw.gz"
-            synthetic(trace, millions * MILLION)
-            summary = min(run([ANALYZE, "summary", trace], folder) for _ in range(3))
-            explain = min(run([ANALYZE, "explain", "read", trace], folder) for _ in range(3))
-            print(
-                f"{millions * MILLION:>12,}  {summary.seconds:>7.2f} s  {summary.memory:>5.0f} MiB"
-                f"  {explain.seconds:>7.2f} s  {explain.memory:>5.0f} MiB",
-                flush=True,
-            )
-            if millions == 10:
-                missed += ["summary > 8 s"] * (summary.seconds > 8) + ["explain > 12 s"] * (explain.seconds > 12)
-                missed += ["memory > 2 GiB"] * (max(summary.memory, explain.memory) > 2048)
-            if millions == 1:
-                for tool, seconds in others(trace).items():
-                    factor, target = seconds / summary.seconds, 30 if tool == "dfanalyzer" else 3
-                    print(f"{tool:>32}: {seconds:.1f} s, {factor:.1f} times summary (target {target})", flush=True)
-                    missed += [f"{tool}: less than {target} times summary"] * (factor < target)
-            trace.unlink()
-    print("; ".join(missed) or "every target is met")
+        missed, summaries = sizes(folder, millions, times)
+        if PEERS_AT in summaries:
+            missed += peers(folder, summaries, 2)
+        print()
+        missed += dask(folder, max(size for size in millions if size <= 10 or size == millions[0]), 2)
+    print(f"\nload {os.getloadavg()[0]:.1f}")
+    print("missed: " + "; ".join(missed) if missed else "every target is met")
     return 1 if missed else 0
 
 

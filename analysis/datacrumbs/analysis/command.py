@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -70,4 +71,6 @@ def run(argv: Sequence[str]) -> int:
         verb.prepare_parser(chosen)
         chosen.set_defaults(run=verb.run)
     args = parser.parse_args(jobs.expand(argv))
+    # numpy's linear algebra, which nothing here asks for, would start a thread for each processor.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return int(args.run(args))

@@ -6,6 +6,7 @@ its place follows from what the stream did since it opened the file or sought in
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -115,22 +116,27 @@ def of_moves(moves: Moves, files: Sequence[int]) -> dict[int, FilePattern]:
     if not len(moves.file):
         return {}
     stream = moves.thread.astype(np.int64) * len(files) + moves.file
-    order = by_groups(stream)
-    sorted_stream, ts = stream[order], moves.ts[order]
-    if np.any((sorted_stream[1:] == sorted_stream[:-1]) & (ts[1:] < ts[:-1])):
-        order = np.lexsort((moves.ts, stream))
-    del stream, sorted_stream, ts
+    found = ffi.new("struct dc_pattern[]", len(files))
+    rc = _find(moves, by_groups(stream), found)
+    if rc == -errno.EILSEQ:  # a thread's calls are not in the order of their begins, which is rare
+        found = ffi.new("struct dc_pattern[]", len(files))
+        rc = _find(moves, np.lexsort((moves.ts, stream)), found)
+    if rc:
+        raise no_memory()
+    return {file: _pattern(one) for file, one in zip(files, found, strict=True) if one.reads or one.writes}
+
+
+def _find(moves: Moves, order: Column, found: Any) -> int:
     arrays = {
         "file": ("uint16_t *", moves.file, np.uint16), "thread": ("uint32_t *", moves.thread, np.uint32),
-        "kind": ("uint8_t *", moves.kind, np.uint8), "ret": ("int64_t *", moves.ret, np.int64),
-        "offset": ("int64_t *", moves.offset, np.int64), "order": ("uint32_t *", order, np.uint32),
+        "kind": ("uint8_t *", moves.kind, np.uint8), "ts": ("int64_t *", moves.ts, np.int64),
+        "ret": ("int64_t *", moves.ret, np.int64), "offset": ("int64_t *", moves.offset, np.int64),
+        "order": ("uint32_t *", order, np.uint32),
     }  # fmt: skip
     columns = {name: (kind, np.ascontiguousarray(array, dtype)) for name, (kind, array, dtype) in arrays.items()}
     pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in columns.items()}
-    found = ffi.new("struct dc_pattern[]", len(files))
-    if lib.dc_patterns_find(ffi.new("struct dc_moves *", {"size": len(order), **pointers}), found, len(files)):
-        raise no_memory()
-    return {file: _pattern(one) for file, one in zip(files, found, strict=True) if one.reads or one.writes}
+    moved = ffi.new("struct dc_moves *", {"size": len(order), **pointers})
+    return int(lib.dc_patterns_find(moved, found, len(found)))
 
 
 def _pattern(one: Any) -> FilePattern:
