@@ -106,8 +106,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
             if time.monotonic() > deadline:
                 raise RuntimeError((folder / "dask.log").read_text()[-500:])
             time.sleep(0.1)
-        for _ in range(workers):
-            processes.append(start("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny"))
+        processes += [start("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny") for _ in range(workers)]
         address = str(json.loads(file.read_text())["address"])
         wait = "import distributed, sys; distributed.Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), timeout=60)"
         subprocess.run([sys.executable, "-c", wait, address, str(workers)], check=True, capture_output=True)
