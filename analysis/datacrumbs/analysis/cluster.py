@@ -77,26 +77,27 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
         told_when_short(),
     ):
         shares = _submit(client, paths)
-        sums = [client.submit(_sums, share) for share in shares]
-        while len(sums) > 1:
-            sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
-        told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
-        insert = load.inserter(lambda: database)
-        for one in told:
-            buffer = LineBuffer()
-            for lines in one.lines:
-                buffer.add(lines)
-            if buffer.size:
-                insert(one.source, buffer)
-        odd = odd_part(database)
-        whole = merge([*client.gather(sums), *(part.partial for part in odd)])
+        with progress.working("adding up"):
+            sums = [client.submit(_sums, share) for share in shares]
+            while len(sums) > 1:
+                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
+            told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
+            insert = load.inserter(lambda: database)
+            for one in told:
+                buffer = LineBuffer()
+                for lines in one.lines:
+                    buffer.add(lines)
+                if buffer.size:
+                    insert(one.source, buffer)
+            odd = odd_part(database)
+            whole = merge([*client.gather(sums), *(part.partial for part in odd)])
 
-        def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
-            answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
-            return [*answers, *(getattr(part, method)(*args) for part in odd)]
+            def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
+                answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
+                return [*answers, *(getattr(part, method)(*args) for part in odd)]
 
-        words = [*(one.words for one in told), *(part.partial.words for part in odd)]
-        yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
+            words = [*(one.words for one in told), *(part.partial.words for part in odd)]
+            yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
 
 
 @contextmanager

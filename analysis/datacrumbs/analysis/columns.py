@@ -19,6 +19,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -262,11 +263,11 @@ class Collector:
         words, maps = _merged(parsers, odd)
         segments = sorted(segment for worker in self._workers for segment in worker.segments)
         total = sum(segment.end - segment.begin for segment in segments) + len(odd.ts)
-        columns = {}
-        for name, kind in _COLUMNS.items():
-            column = np.empty(total, kind)
+
+        def join(name: str) -> Column:
+            column = np.empty(total, _COLUMNS[name])
             at = 0
-            views = [_view(getattr(parser.native.calls, name), parser.size, kind) for parser in parsers]
+            views = [_view(getattr(parser.native.calls, name), parser.size, _COLUMNS[name]) for parser in parsers]
             for segment in segments:
                 part = views[segment.worker][segment.begin : segment.end]
                 room = column[at : at + len(part)]
@@ -277,9 +278,13 @@ class Collector:
                     room[:] = part
                 at += len(part)
             column[at:] = odd.column(name, maps)
-            columns[name] = column
             for parser in parsers:  # else all columns would be in memory twice
                 lib.dc_column_free(ffi.cast("void **", ffi.addressof(parser.native.calls, name)))
+            return column
+
+        # Two at a time: most of it is the kernel's, which clears the memory.
+        with ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-join") as pool:
+            columns = dict(zip(_COLUMNS, pool.map(join, _COLUMNS), strict=True))
         return _calls(columns, words)
 
 

@@ -149,7 +149,7 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
     with temporary_folder() as spill, Parts(Shelf(Path(spill))) as parts, _later(Path(spill), threads) as database:
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             notes = load.read(paths, parts, load.inserter(database), advance, threads)
-        with told_when_short(), ThreadPoolExecutor(threads) as pool:
+        with told_when_short(), ThreadPoolExecutor(threads) as pool, progress.working("adding up"):
             found = [*parts.finish(), *odd_part(database())]
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:

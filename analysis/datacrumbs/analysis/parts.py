@@ -63,6 +63,11 @@ class Shelf:
         with self._lock:
             return self._keep(columns)
 
+    def close(self) -> None:
+        """Keeps no more; the columns stay as long as somebody has them."""
+        if self._file is not None:
+            self._file.close()
+
     def _keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         size = sum(column.nbytes for column in columns.values())
         if size <= self._room or self._folder is None or not size:
@@ -186,6 +191,7 @@ class Parts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for worker in self._workers:
             worker.parser.close()
+        self.shelf.close()
 
     def worker(self) -> Worker:
         """One more worker."""

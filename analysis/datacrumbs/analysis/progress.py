@@ -102,3 +102,40 @@ def steps(title: str, total: int) -> Iterator[Steps]:
         timer.cancel()
         timer.join()
         display.stop()
+
+
+@contextlib.contextmanager
+def working(title: str) -> Iterator[None]:
+    """A sign on stderr that something is still being done, after `DELAY`; nothing where stderr is no terminal.
+
+    Args:
+        title: what is being done, such as "adding up".
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    lock, shown = threading.Lock(), contextlib.ExitStack()
+    over = threading.Event()
+
+    def show() -> None:
+        from rich.console import Console
+        from rich.progress import Progress as RichProgress
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn(title), SpinnerColumn(), TimeElapsedColumn())
+        display = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        display.add_task(title, total=None)
+        with lock:
+            if not over.is_set():
+                shown.enter_context(display)
+
+    timer = threading.Timer(DELAY, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        over.set()
+        with lock:
+            shown.close()

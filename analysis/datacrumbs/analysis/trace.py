@@ -100,7 +100,8 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
         profiles.make(connection)
-        yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
+        with progress.working("working"):
+            yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
 
 
 def processors() -> int:

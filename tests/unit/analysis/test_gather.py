@@ -1,0 +1,135 @@
+"""A summary that is added up part by part is the one of all calls in memory, whatever the parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datacrumbs.analysis import gain, parts
+from datacrumbs.analysis.gather import gathered
+from datacrumbs.analysis.partial import Partial, bounds, merge
+from datacrumbs.analysis.parts import Shelf
+from datacrumbs.analysis.summarise import summarise
+from datacrumbs.analysis.summary import Summary
+from datacrumbs.analysis.trace import open_traces
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tracegen import EPOCH_NS, TraceWriter, synthetic
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several spans, so that several workers share it."""
+    path = tmp_path_factory.mktemp("gather") / "t.pfw.gz"
+    synthetic(path, 250_000)
+    return path
+
+
+def whole(*traces: Path) -> Summary:
+    """From all calls in memory."""
+    with open_traces([str(trace) for trace in traces]) as opened:
+        return summarise(opened)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
+    with gathered([str(trace)], workers=workers) as parted:
+        assert summarise(parted) == whole(trace)
+
+
+def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gathered([str(trace)], workers=2) as parted:
+        expected = summarise(parted), gain.findings_of(parted, summarise_again(parted))
+    monkeypatch.setattr(parts.Shelf.__init__, "__defaults__", (100_000,))
+    with gathered([str(trace)], workers=2) as parted:
+        spilled = summarise(parted), gain.findings_of(parted, summarise_again(parted))
+    assert spilled == expected and expected[1]
+
+
+def summarise_again(parted: object) -> Summary:
+    """The tables of a summary can be made once: made anew for the findings."""
+    parted.database.execute("DROP TABLE tally")  # type: ignore[attr-defined]
+    return summarise(parted)  # type: ignore[arg-type]
+
+
+def test_a_shelf_keeps_values_wherever_they_lie(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, room=1000)
+    columns = [{"a": np.arange(n, n + 50, dtype=np.uint16), "b": np.full(50, -n, np.int64)} for n in range(20)]
+    kept = [shelf.keep(column) for column in columns]
+    shelf.close()
+    for before, after in zip(columns, kept, strict=True):
+        assert all((before[name] == after[name]).all() and before[name].dtype == after[name].dtype for name in before)
+    assert not list(tmp_path.iterdir()), "the file has no name"
+
+
+def test_unusual_and_ordinary_calls_add_up(tmp_path: Path) -> None:
+    """Lines that only a reader of all of JSON understands are behind the others, as in memory."""
+    path = tmp_path / "odd.pfw.gz"
+    with TraceWriter(path) as writer:
+        worker = writer.process(5, "worker")
+        for number in range(500):
+            name = "caf\u00e9" if number % 3 else "/data/a"
+            writer.call(worker, "read", EPOCH_NS + 5000 * number, 4000 + number, ret=number, fname=name)
+    with gathered([str(path)]) as parted:
+        assert summarise(parted) == whole(path)
+        assert parted.events == 500
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    calls=st.lists(
+        st.tuples(
+            st.integers(0, 1 << 53), st.integers(0, 1 << 53), st.integers(0, (1 << 53) * 1000),
+            st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 2), st.integers(0, 2),
+        ),
+        min_size=1, max_size=40,
+    ),
+    cut=st.integers(0, 40),
+)  # fmt: skip
+def test_sums_of_two_parts_are_the_sums_of_all(
+    tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[int, ...]], cut: int
+) -> None:
+    """Also of the largest numbers that a trace can hold."""
+
+    def totals(rows: list[tuple[int, ...]]) -> Partial | None:
+        if not rows:
+            return None
+        path = tmp_path_factory.mktemp("sums") / "t.pfw"
+        lines = [
+            {"name": f"f{f}", "cat": "POSIX", "ph": "X", "pid": 1, "tid": t, "ts": ts, "dur": dur,
+             "args": {"dur_ns": ns, "ret": ret}}
+            for ts, dur, ns, ret, f, t in rows
+        ]  # fmt: skip
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        with gathered([str(path)], workers=1) as found:
+            words = {
+                "function": tuple(f"{one.name}\ud800{one.category}" for one in found.functions),
+                "thread": tuple(str(one.tid) for one in found.threads), "file": found.files,
+                "category": found.categories,
+            }  # fmt: skip
+            return Partial(words, found.sums)
+
+    def named(partial: Partial) -> tuple[object, ...]:
+        """With names in place of numbers."""
+        sums, words = partial.sums, partial.words
+        tally = sorted(
+            (words["function"][row["function"]], words["thread"][row["thread"]], *row.tolist()[4:])
+            for row in sums.tally
+        )
+        buckets = sorted((words["function"][int(row["function"])], *row.tolist()[1:]) for row in sums.buckets)
+        return tally, buckets, sums.shift, sorted(row.tolist()[1:] for row in sums.slices)
+
+    found = [one for one in (totals(calls[:cut]), totals(calls[cut:])) if one]
+    everything = totals(calls)
+    assert everything and named(merge(found)) == named(merge([everything]))
+    assert everything.sums.events == len(calls)
+
+
+@given(ns=st.integers(0, (1 << 63) - 1))
+def test_every_duration_is_within_the_bounds_of_its_bucket(ns: int) -> None:
+    power = max(0, ns.bit_length() - 6)
+    bucket = ns if ns < 64 else ((power + 1) << 5) | (ns >> power & 31)
+    low, high = bounds(bucket)
+    assert low <= ns < high and (high - low) * 32 <= max(ns, 32)
