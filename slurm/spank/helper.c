@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { MAX_EXEC_MS = 5000 };
+
 static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
 
 static long long now_ms(void) {
@@ -134,15 +136,14 @@ int dc_helper_begin(char *const arguments[], const char *input, int seconds, int
   close(failed[1]);
   failed[1] = -1;
   write_input(to[1], input);
-  /* Nothing comes, and the pipe ends, when the program is there. */
-  ssize_t told;
-  do
-    told = read(failed[0], &error, sizeof(error));
-  while (told < 0 && errno == EINTR);
-  if (told == 0)
-    rc = 0;
-  else
+  /* Nothing comes, and the pipe ends, when the program is there. It may lie on a file system that hangs: then somebody
+   * else learns of it, as of any other program that does not end. */
+  struct pollfd begun = {.fd = failed[0], .events = POLLIN};
+  rc = 0;
+  if (poll(&begun, 1, MAX_EXEC_MS) == 1 && read(failed[0], &error, sizeof(error)) > 0) {
     waitpid(child, NULL, 0);
+    rc = -1;
+  }
 out:
   error = error ? error : errno;
   for (int i = 0; i < 2; i++) {

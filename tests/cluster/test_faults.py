@@ -236,7 +236,8 @@ class TestSlurm:
         """The end of the job ends the start, whose own time is not over for long; there is nothing to tell."""
         node = slurm.cluster.nodes[1]
         never = "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\nTimeoutStartSec=infinity\n"
-        with settings(node, "start_seconds: 600\n"), drop_in(node, never):
+        patience = plugin_arguments(slurm.cluster, "timeout=600")
+        with settings(node, "start_seconds: 600\n"), drop_in(node, never), patience:
             job = slurm.submit(f"exit {CODE}", "-N1", "-w", "n2", COMMENT)
             wait_until("the unit begins", lambda: job.unit(node) == "activating")
             slurm.cluster.login.run("scancel", str(job.id), user="alice")

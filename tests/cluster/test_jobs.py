@@ -56,11 +56,14 @@ def test_tasks_wait_for_a_trace_that_begins_slowly(slurm: Slurm, work: str) -> N
     their first instruction, on this node as on the others.
     """
     steps = [task(f"{work}/15"), f"srun {task(f'{work}/$SLURM_PROCID')}"]
-    with drop_in(slurm.cluster.nodes[0], "[Service]\nExecStartPre=/bin/sleep 5\n"):
+    go = f"/shared/{work}-signs/go"
+    slowly = f"[Service]\nExecStartPre=/bin/sh -c 'until [ -e {go} ]; do sleep 0.1; done'\n"
+    with drop_in(slurm.cluster.nodes[0], slowly):
         job = slurm.submit("\n".join(steps), "-N3", "--ntasks-per-node=1", COMMENT)
         wait_until("the unit begins", lambda: job.unit(slurm.cluster.nodes[0]) == "activating")
         job.wait_running()
         assert "task" not in job.out()
+        slurm.cluster.login.run("touch", go)
         assert job.wait().exit_code == 0, job.said()
     ran = tasks(job.out())
     assert len(ran) == 4
