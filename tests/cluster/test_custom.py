@@ -77,6 +77,7 @@ def headers(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Node]:
     try:
         yield node
     finally:
+        node.run("sh", "-c", "rm -f /run/datacrumbs/custom*.env")
         node.run("umount", "/usr/src", "/opt/src")
         for name in ("build", "source"):
             (modules / name).unlink()
