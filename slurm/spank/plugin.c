@@ -4,9 +4,10 @@
  *
  *   where a job is submitted      init            options are registered
  *   (local, allocator)            init_post_opt   options are checked: a mistake is told before the job is queued
- *   on each node, as root         job_prolog      datacrumbs_node start begins, when the options or the comment ask for
- * it (job_script)                  job_epilog      datacrumbs_node stop, when there is anything to stop in each task,
- * as its user     task_init       waits for it; tags the process; LD_PRELOAD for what others start (remote)
+ *   on each node, as root         job_prolog      datacrumbs_node start begins, when options or comment ask for it
+ *   (job_script)                  job_epilog      datacrumbs_node stop, when there is anything to stop
+ *   in each task, as its user     task_init       waits for the trace; tags the process; LD_PRELOAD for others
+ *   (remote)
  *
  * Metadata reach every node with the job's credential: as options of SPANK, or as SLURM_JOB_COMMENT. Nobody asks
  * slurmctld. On a node nothing ever returns an error: slurmd would drain the node, and the job would fail.
