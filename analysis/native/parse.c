@@ -328,9 +328,11 @@ static bool append(struct dc_parser *parser, const struct line *line, struct tex
 }
 
 int64_t dc_parser_take(struct dc_parser *parser, const char *text, size_t size, const char *source, char *rest) {
-  const struct text host = {source, strnlen(source, MAX_WORD)};
+  char named[MAX_WORD + 8] = ""; /* a text of ours: more than its end may be read */
+  const struct text host = {named, strnlen(source, MAX_WORD)};
   const char *end = text + size;
   int64_t left = 0;
+  memcpy(named, source, host.size);
   if (!size || end[-1] != '\n')
     return -EINVAL;
   while (text < end) {

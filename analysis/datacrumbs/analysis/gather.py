@@ -156,6 +156,7 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
                 return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
             whole = merge([part.partial for part in found])
+            found = [part.without_sums() for part in found]
             yield assemble(database(), paths, notes, whole, [part.partial.words for part in found], ask)
 
 

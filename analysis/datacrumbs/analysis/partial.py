@@ -72,6 +72,10 @@ class Partial:
     sums: Sums
 
 
+NOTHING: Final = Sums(np.empty(0, _TALLY), np.empty(0, _SLICES), 0, np.empty(0, _BUCKETS), ())
+"""The sums of no calls."""
+
+
 class Reducer:
     """Adds up calls; frees what it holds when nobody has it any more."""
 

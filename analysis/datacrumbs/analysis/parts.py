@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from datacrumbs.analysis._columns import ffi
 from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
-from datacrumbs.analysis.partial import Partial, Reducer
+from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
 from datacrumbs.analysis.patterns import Moves
 
 _AT_ONCE: Final = 1 << 17
@@ -92,6 +92,10 @@ class Part:
 
     partial: Partial
     pieces: Sequence[Piece]
+
+    def without_sums(self) -> Part:
+        """The same for one who has the sums and asks for single calls."""
+        return Part(Partial(self.partial.words, NOTHING), self.pieces)
 
     def within(self, wanted: Mapping[str, Sequence[tuple[int, int]]]) -> list[tuple[Column, Column]]:
         """Durations of calls between bounds.
@@ -173,9 +177,10 @@ class PartWorker:
         return self._categories.setdefault(function_of(word).category, len(self._categories))
 
     def part(self) -> Part:
-        """All of it."""
+        """All of it, once: the sums here begin anew, so that they are not in memory twice."""
         words = {name: tuple(self.parser.words(name)) for name in ("function", "thread", "file")}
-        return Part(Partial(words | {"category": tuple(self._categories)}, self._reducer.sums()), self._pieces)
+        sums, self._reducer = self._reducer.sums(), Reducer()
+        return Part(Partial(words | {"category": tuple(self._categories)}, sums), self._pieces)
 
 
 @dataclass(slots=True)
