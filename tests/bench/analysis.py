@@ -189,8 +189,12 @@ def main() -> int:
     if not ANALYZE.exists():
         print("datacrumbs_analyze is not installed beside this Python: make build", file=sys.stderr)
         return 69
-    for reader in ("dftracer-utils", "dfanalyzer"):
-        readers.install(reader)
+    try:
+        for reader in ("dftracer-utils", "dfanalyzer"):
+            readers.install(reader)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"other tools cannot be installed: {error}", file=sys.stderr)
+        return 69
     print(f"load {os.getloadavg()[0]:.1f}, processors {len(CPUS)}, the best of {times}")
     with tempfile.TemporaryDirectory(prefix="datacrumbs-bench-") as name:
         folder = Path(name)
