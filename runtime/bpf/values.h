@@ -90,15 +90,18 @@ static __always_inline void take_returned(struct dc_function_spec *spec, struct 
 }
 
 /** Appends a text of the program's memory to a record. Returns its size, DC_NO_TEXT where it cannot be read. */
-static __always_inline __u32 append_text(struct dc_call_ext *record, __u64 used, __u64 address) {
+static __always_inline __u32 append_text(struct dc_call_ext *record, __u32 used, __u64 address) {
   if (used > 2 * DC_MAX_PATH + DC_MAX_TEXT)
     return DC_NO_TEXT;
   long size = bpf_probe_read_user_str(record->paths + used, DC_MAX_TEXT, (const void *)address);
   return size > 0 && size <= DC_MAX_TEXT ? size - 1 : DC_NO_TEXT;
 }
 
-static __always_inline __u64 append_texts(struct dc_call_ext *record, struct dc_function_spec *spec,
-                                          const struct frame *frame, __u64 used) {
+/** Appends all texts of a call to its record, of which `used` bytes are paths; returns how many bytes are used then. */
+__noinline int append_texts(struct scratch *scratch, struct dc_function_spec *spec, struct frame *frame, __u32 used) {
+  if (!scratch || !spec || !frame)
+    return 0;
+  struct dc_call_ext *record = (void *)scratch->bytes;
   __u32 texts = 0;
   for (int i = 0; i <= DC_MAX_ARGS && texts < DC_MAX_TEXTS; i++) {
     __u64 address = record->call.result;
@@ -155,7 +158,7 @@ static __noinline int send_extended(struct dc_task *tag, struct dc_function_spec
   for (int i = 2; i < DC_MAX_ARGS; i++)
     record->args[i - 2] = frame->values[i];
   __u64 used = with_paths ? append_paths(record, tag, spec, frame) : 0;
-  used = append_texts(record, spec, frame, used);
+  used = append_texts(scratch, spec, frame, used);
   scratch_send(scratch, sizeof(*record) + used);
   return 0;
 }

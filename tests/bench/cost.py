@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import empty
-from bench import Bench, PerCall, measured, say, wait_for_quiet
+from bench import Bench, PerCall, measured, say, slowness, wait_for_quiet
 from figures import Figure
 from tracing import BIN, syscall_probes
 
@@ -70,7 +70,7 @@ def measure(bench: Bench) -> list[Figure]:
         say("ns per call under strace and DFTracer")
         _strace(bench, rounds)
         _dftracer(bench, rounds)
-    return _figures(bench, rounds, "others trace on this machine" if disturbed else "")
+    return _figures(rounds, "others trace on this machine" if disturbed else "")
 
 
 def _nothing(other: PerCall, rounds: Rounds) -> None:
@@ -163,7 +163,9 @@ def _dftracer(bench: Bench, rounds: Rounds) -> None:
         say("DFTracer wrote nothing: its figure is of no use")
 
 
-def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
+def _figures(rounds: Rounds, note: str) -> list[Figure]:
+    bare_call = rounds.best("getppid") or 0.0
+    pace = slowness(bare_call)
     traced = rounds.added("traced pread", "pread")
     histogram = rounds.added("bpftrace pread", "pread")
     ratio = traced / histogram if traced is not None and histogram else None
@@ -178,14 +180,14 @@ def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
             "traced 4 KiB pread from tmpfs: added",
             traced,
             "ns",
-            most=130 * bench.slowness,
+            most=130 * pace,
             note=notes,
         ),
         Figure(
             "  the same in profile mode: added",
             profiled,
             "ns",
-            most=130 * bench.slowness,
+            most=130 * pace,
             note=""
             if profiled is None or empty_pair is None
             else f"beyond empty programs: {profiled - empty_pair:.0f} ns",
@@ -203,8 +205,8 @@ def _figures(bench: Bench, rounds: Rounds, note: str) -> list[Figure]:
             "untraced process, getppid: added",
             rounds.added("other getppid", "getppid"),
             "ns",
-            most=35 * bench.slowness,
-            note=floor,
+            most=35 * pace,
+            note=f"bare: {bare_call:.0f} ns; {floor}",
         ),
         Figure("untraced process, 4 KiB pread: added", rounds.added("other pread", "pread"), "ns", note=floor),
     ]

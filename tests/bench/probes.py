@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench import Bench, compile_c, measured, say
+from bench import REFERENCE_NS, Bench, compile_c, measured, say, slowness
 from datacrumbs.configurator import gather, resolve, spec
 from datacrumbs.core.probes import Capture, ProbeSet
 from datacrumbs.core.users import find_user
@@ -135,10 +135,11 @@ def _calls(bench: Bench, library: Path) -> list[Figure]:
     libc = _selected("libc.so.6", "pread(64)?|__pread64")
     bare = replace(libc, probes=tuple(replace(p, capture=Capture()) for p in libc.probes))
     own = replace(_selected(library, "many_00001"))
-    base_own, base, added_own, added, taken, peer = [], [], [], [], [], []
+    calls, base_own, base, added_own, added, taken, peer = [], [], [], [], [], [], []
     for number in range(bench.rounds):
         say(f"ns per call of probed functions, round {number + 1} of {bench.rounds}")
         with measured([*bench.percall, library]) as plain:
+            calls.append(plain.cost("getppid", CALLS))
             base_own.append(plain.cost("many_00001", CALLS))
             base.append(plain.cost("pread-libc", CALLS))
             value = _bpftrace(plain.pid, lambda plain=plain: plain.cost("pread-libc", CALLS))
@@ -148,8 +149,8 @@ def _calls(bench: Bench, library: Path) -> list[Figure]:
         ):  # fmt: skip
             run_id = f"calls{number}-{len(added_own) + len(added) + len(taken)}"
             into.append(_traced(bench, probes, run_id, name, library))
-    most = _CALL_NS * bench.slowness
-    note = f"{_CALL_NS} ns where a bare call takes 47"
+    most = _CALL_NS * slowness(min(calls))
+    note = f"{_CALL_NS} ns where a bare call takes {REFERENCE_NS}; here {min(calls):.0f}"
     own_ns, bare_ns, full_ns = (min(a) - min(b) for a, b in ((added_own, base_own), (added, base), (taken, base)))
     ratio = bare_ns / (min(peer) - min(base)) if peer else None
     return [
@@ -166,14 +167,16 @@ def _text(bench: Bench, library: Path) -> list[Figure]:
     """What an argument's text adds to a call."""
     whole = _selected(library, "first", known="{first: 'a:string'}")
     bare = replace(whole, probes=tuple(replace(p, capture=Capture()) for p in whole.probes))
-    without, with_text = [], []
+    calls, without, with_text = [], [], []
     for number in range(bench.rounds):
         say(f"ns per text, round {number + 1} of {bench.rounds}")
+        with measured(bench.percall) as plain:
+            calls.append(plain.cost("getppid", CALLS))
         without.append(_traced(bench, bare, f"bare{number}", "text", library))
         with_text.append(_traced(bench, whole, f"text{number}", "text", library))
     added = min(with_text) - min(without)
-    note = f"{len(_TEXT)} characters; {_TEXT_NS} ns where a bare call takes 47"
-    return [Figure("  an argument's text: added to that", added, "ns", most=_TEXT_NS * bench.slowness, note=note)]
+    note = f"{len(_TEXT)} characters; {_TEXT_NS} ns where a bare call takes {REFERENCE_NS}; here {min(calls):.0f}"
+    return [Figure("  an argument's text: added to that", added, "ns", most=_TEXT_NS * slowness(min(calls)), note=note)]
 
 
 def _traced(bench: Bench, probes: ProbeSet, run_id: str, name: str, library: Path) -> float:

@@ -45,7 +45,6 @@ def main() -> int:
             for name, measure in PARTS.items():
                 if not options.only or name in options.only:
                     found += measure(bench)
-            say(f"a bare call takes {bench.slowness:.1f} times as long as where the targets of calls were set")
     except (BenchError, DataCrumbsError) as error:
         say(f"cannot measure the rest: {error}")
         missing = True
