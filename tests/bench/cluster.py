@@ -157,12 +157,11 @@ def main() -> int:
         if not options.only or "latency" in options.only:
             with opened(ROOT, count=3) as cluster:
                 prepare(cluster)
-                found += plugin_cost(cluster, 2 if options.quick else 4)
+                found += plugin_cost(cluster, 2 if options.quick else 8)
                 cluster.configure(plugstack=PLUGIN)
                 for size in (1, 3):
                     found += trace_cost(cluster, size, 5 if options.quick else 15)
                 found += stop_cost(cluster, 3 if options.quick else 9)
-            figures.show(found)
         if not options.only or "burst" in options.only:
             with opened(ROOT, count=BURST_NODES) as cluster:
                 prepare(cluster)
