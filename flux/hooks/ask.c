@@ -5,10 +5,13 @@
  * For one that does not, nothing happens. For one that does, files are left in the run directory for what goes on while
  * the prolog is over (begin.sh), and a line `RUN-ID begun` or `RUN-ID asked` is printed:
  *
- *   ID.starting  the tasks of the job wait for its end: their user's, empty. Of several prologs of a job on one node
- * the first one makes it, and the others leave it at that. ID.request   the job's metadata, for datacrumbs_node ID.env
- * what datacrumbs@ID.service is started with. `begun`: it may be started at once, since nothing is wrong with what is
- * asked for, as far as can be seen; `asked`: datacrumbs_node says what is wrong.
+ *   ID.starting  the tasks of the job wait for its end: their user's, empty
+ *   ID.request   the job's metadata, for datacrumbs_node
+ *   ID.env       what datacrumbs@ID.service is started with
+ *
+ * Of several prologs of a job on one node the first one makes ID.starting, and the others leave it at that. `begun`:
+ * the unit may be started at once, since nothing is wrong with what is asked for, as far as can be seen; `asked`:
+ * datacrumbs_node says what is wrong.
  *
  * It starts nothing and prints why it cannot ask, if so; then it ends with 1, and the job goes on untraced.
  */
