@@ -38,10 +38,14 @@ class Watched:
 
 
 @contextmanager
-def watched(names: Sequence[str], comm: str) -> Iterator[Watched]:
-    """Watches system calls of all processes that are called `comm` (at most 15 characters)."""
+def watched(names: Sequence[str], comm: str, size: int = 0) -> Iterator[Watched]:
+    """Watches system calls of all processes that are called `comm` (at most 15 characters).
+
+    With `size`, only those of pread64 and pwrite64 that ask for so many bytes: the program's own, not its loader's.
+    """
+    sized = {name: f" && args->count == {size}" for name in ("pread64", "pwrite64") if size}
     script = "".join(
-        f'tracepoint:syscalls:sys_enter_{name} /comm == "{comm}"/ {{ @at[tid] = nsecs; }}\n'
+        f'tracepoint:syscalls:sys_enter_{name} /comm == "{comm}"{sized.get(name, "")}/ {{ @at[tid] = nsecs; }}\n'
         f"tracepoint:syscalls:sys_exit_{name} /@at[tid]/ {{"
         f" @ns[{number}, pid] = sum(nsecs - @at[tid]); @calls[{number}, pid] = count(); delete(@at[tid]); }}\n"
         for number, name in enumerate(names)
