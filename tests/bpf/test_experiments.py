@@ -89,14 +89,21 @@ def explained(trace: Path, function: str, file: str = "") -> Explanation:
         return explain(traces, function, file=file)
 
 
-def check_times(answer: Explanation, seen: Watched) -> None:
+def check_times(traced: Run, mode: str, function: str, file: str = "") -> None:
     """All calls are there, and took as long as bpftrace says.
 
-    A call takes 10 µs at least, in which the difference of the two tools' programs is below 5 %.
+    A call takes 10 µs at least, in which the difference of the two tools' programs is below 5 %. What comes between
+    those programs, such as an interrupt, counts for one tool only: then the experiment is made again, twice at most.
     """
-    function = answer.spread.function
-    assert answer.spread.calls == PIECES == seen.number(function)
-    assert answer.spread.total_ns == pytest.approx(seen.time(function), rel=0.05)
+    ratios = []
+    for again in ("", "-again", "-once-more"):
+        trace, _, seen = traced(mode, again)
+        answer = explained(trace, function, file)
+        assert answer.spread.calls == PIECES == seen.number(function)
+        ratios.append(answer.spread.total_ns / seen.time(function))
+        if ratios[-1] == pytest.approx(1, rel=0.05):
+            return
+    raise AssertionError(f"{mode}, {function}: {ratios} of what bpftrace says")
 
 
 def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
@@ -109,24 +116,24 @@ def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
 
 def test_cold_reads_are_the_devices(traced: Run) -> None:
     """All reads miss the page cache, and the bytes at the device are those that the kernel counted for the process."""
-    trace, counted, seen = traced("cold")
+    trace, counted, _ = traced("cold")
     answer = explained(trace, "pread64", "/experiments/data")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert "block_rq" in answer.sentences[0] and "block device" in answer.sentences[0]
     assert answer.page_cache.with_calls == PIECES and answer.device.with_calls >= PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["read_bytes"], rel=0.05)
     assert counted["read_bytes"] == pytest.approx(PIECES * SIZE, rel=0.05)
-    check_times(answer, seen)
+    check_times(traced, "cold", "pread64", "/experiments/data")
 
 
 def test_warm_reads_are_not_the_devices(traced: Run) -> None:
     """The control."""
-    trace, counted, seen = traced("warm")
+    trace, counted, _ = traced("warm")
     answer = explained(trace, "pread64", "/experiments/data")
     assert answer.cause.own and answer.cause.layer == "system calls", answer.sentences
     assert "device" not in answer.sentences[0] and answer.device.with_calls == answer.page_cache.with_calls == 0
     assert bytes_at_device(trace) == 0 and counted["read_bytes"] < PIECES * SIZE / 20
-    check_times(answer, seen)
+    check_times(traced, "warm", "pread64", "/experiments/data")
 
 
 def compared(a: Path, b: Path, function: str, file: str = "") -> Comparison:
@@ -154,30 +161,30 @@ def test_the_device_is_no_difference_where_nobody_waits_for_it(traced: Run, mode
 
 
 def test_direct_writes_are_the_devices(traced: Run) -> None:
-    trace, counted, seen = traced("direct")
+    trace, counted, _ = traced("direct")
     answer = explained(trace, "pwrite64")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert answer.device.with_calls == PIECES
     assert bytes_at_device(trace, nameless=True) == pytest.approx(counted["write_bytes"], rel=0.05)
-    check_times(answer, seen)
+    check_times(traced, "direct", "pwrite64")
 
 
 def test_synced_writes_wait_below_fsync(traced: Run) -> None:
     """It is fsync that waits, for the device or the journal; the writes beside it do not."""
-    trace, counted, seen = traced("synced")
+    trace, counted, _ = traced("synced")
     answer = explained(trace, "fsync")
     assert answer.cause.layer in ("block device", "file system") and not answer.cause.own, answer.sentences
     assert answer.device.with_calls == answer.spread.calls == PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["write_bytes"], rel=0.05)
-    check_times(answer, seen)
+    check_times(traced, "synced", "fsync")
     writes = explained(trace, "pwrite64")
     assert writes.cause.layer != "block device"
-    check_times(writes, seen)
+    check_times(traced, "synced", "pwrite64")
 
 
 def test_buffered_writes_are_not_the_devices(traced: Run) -> None:
     """The control: the same writes, and nobody asks for them to be on the device."""
-    trace, _, seen = traced("buffered")
+    trace, _, _ = traced("buffered")
     answer = explained(trace, "pwrite64")
-    check_times(answer, seen)
+    check_times(traced, "buffered", "pwrite64")
     assert answer.cause.layer != "block device" and answer.device.with_calls == 0, answer.sentences
