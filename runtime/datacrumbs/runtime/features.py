@@ -19,13 +19,13 @@ PROGRAMS: Final[dict[FunctionLinks, dict[str, int]]] = {
     "multi": {"dc_function_return": lib.DC_UPROBE_MULTI, **_EXITS},
     "perf": {"dc_function_enter": 0, "dc_function_return": 0},
 }
+"""The programs for user functions, by the kind of link, with the attach types that they are loaded with."""
 MARKS: Final[dict[FunctionLinks, dict[str, int]]] = {
     "session": dict.fromkeys(_MARKS, lib.DC_UPROBE_MULTI),
     "multi": dict.fromkeys(_MARKS, lib.DC_UPROBE_MULTI),
     "perf": dict.fromkeys(_MARKS, 0),
 }
 """The same for USDT probes."""
-"""The programs for user functions, by the kind of link, with the attach types that they are loaded with."""
 
 
 def find_features(wanted: FunctionLinks | None) -> Features:

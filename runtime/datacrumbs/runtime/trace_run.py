@@ -81,12 +81,12 @@ def trace_run(
             refused += attachments.enter_context(tracepoints.attached(programs, plan, probes))
             refused += attachments.enter_context(kernel_functions.attached(programs, plan, probes))
             plan = without(plan, refused)
+            in_slot.result()  # from here on processes are started
             if plan.customs:
                 # Here: only runs with custom probes pay for the import.
                 from datacrumbs.runtime.providers import custom
 
                 attachments.enter_context(custom.attached(programs, probes, config.kernel_headers))
-            in_slot.result()
             path, descriptor = _new_trace(run, config)
             _write_report(run, plan, path)
             host = records.host_hash(run.host)
