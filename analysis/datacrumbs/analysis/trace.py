@@ -95,7 +95,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             calls, notes = load(connection, paths, advance, threads)
-        calls = lifetimes.split(connection, calls)
+        calls = lifetimes.split(calls, lifetimes.find(connection))
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
