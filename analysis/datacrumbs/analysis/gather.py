@@ -133,7 +133,7 @@ def of_traces(traces: Traces) -> Gathered:
 def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
     """Reads trace files and folders of them for a summary, with a progress bar where it takes long.
 
-    Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `parts.ROOM`
+    Memory grows with what is different in the traces, and by some 24 bytes for each call, of which all but `parts.ROOM`
     go to TMPDIR.
 
     Args:
