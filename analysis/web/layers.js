@@ -11,7 +11,7 @@ function layersView() {
   body.append(tonesLegend(), chart, detail, ladder);
   icicle(chart, detail);
   if (layersPresent.length > 1) ownTimes(ladder);
-  kindTimes(body);
+  modulesTable(body);
   body.append(el("h3", {}, "Functions"));
   functionsTable(body);
 }
@@ -84,20 +84,6 @@ function icicle(chart, detail) {
     if (next !== undefined) focusOn(next);
   }
   view(byId("layers"), () => { sums = treeOf(firstBin(), lastBin()); draw(); });
-}
-
-// What the calls that the totals count were for: reading, writing, making safe, looking after files.
-function kindTimes(body) {
-  const chart = el("div");
-  body.append(chart);
-  view(byId("layers"), () => {
-    const sums = sumsOf(firstBin(), lastBin()).fn;
-    const times = kinds.map((_, kind) => functions.reduce((sum, row, fn) => sum + (row.counted && row.kind === kind ? sums.time[fn] : 0), 0));
-    const total = times.reduce((a, b) => a + b, 0), most = Math.max(1, ...times);
-    fill(chart, el("h3", {}, "I/O calls by what they do"), el("dl", { class: "ladder-rows" }, kinds.map((name, kind) => el("div", {},
-      el("dt", {}, swatch(kindTone(kind)), name), el("dd", {}, bar(times[kind] / most, kindTone(kind))),
-      el("dd", { class: "num" }, times[kind] ? duration(times[kind]) : nothing()), el("dd", { class: "num muted" }, percent(times[kind] / Math.max(1, total)))))));
-  });
 }
 
 // What each layer took itself: without the calls inside its calls.
