@@ -6,7 +6,7 @@ function answerView() {
     const sums = sumsOf(first, last), total = sums.total.time[0];
     if (!total) return void fill(body, empty(selection.whole ? "No I/O call was traced." : "No I/O call was made in the selected time."));
     const fn = mostTime(sums.fn.time, (at) => functions[at]?.counted);
-    fill(body, el("p", { class: "answer" }, `${shareOfTime(total)} ${percent(sums.fn.time[fn] / total)} of that is ${functionName(fn)}.`),
+    fill(body, el("p", { class: "answer" }, `${shareOfTime(total)} ${percent(sums.fn.time[fn] / total)} of the time in I/O is ${functionName(fn)}.`),
       el("div", { class: "sides" }, kindsOfTime(sums.fn), mostOfIt(fn, sums, fileSumsOf(first, last), total)), functions[fn].name ? whyItTook(fn, first, last) : null);
   });
 }
@@ -14,7 +14,7 @@ function answerView() {
 function shareOfTime(total) {
   if (!selection.whole) return `In the selected ${selected()}, I/O calls took ${duration(total)}, summed over threads.`;
   const { io_busy_ns: busy, io_wall_ns: anyone, wall_ns: run } = report.header;
-  const many = report.with_calls;
+  const many = report.with_io;
   if (many < 2 || !busy) return `I/O takes ${percent(anyone / Math.max(1, run))} of this run: ${duration(anyone)} of ${duration(run)}.`;
   return `I/O takes ${percent(busy / Math.max(1, many * run))} of the time of ${count(many)} processes, and ${percent(anyone / Math.max(1, run))} of the run has at least one of them in an I/O call.`;
 }
@@ -28,7 +28,7 @@ function kindsOfTime(sums) {
   const used = [...times.keys()].filter((kind) => times[kind]);
   return el("div", {}, el("h3", {}, "What it was for"), kindStack(times, 1),
     el("dl", { class: "ladder-rows kinds" }, used.map((kind) => el("div", {},
-      el("dt", {}, swatch(kindTone(kind)), kinds[kind]), el("dd", { class: "muted" }, kindWords[kinds[kind]]),
+      el("dt", {}, swatch(kindTone(kind)), kinds[kind]), el("dd", { class: "muted words" }, kindWords[kinds[kind]]),
       el("dd", { class: "num" }, duration(times[kind])), el("dd", { class: "num muted" }, percent(times[kind] / total))))));
 }
 
@@ -52,7 +52,7 @@ function kindStack(times, share) {
 
 // The function, the file and the process with the most time.
 function mostOfIt(fn, sums, fileSums, total) {
-  const file = mostTime(fileSums.time, (at) => at < report.file_cells.files && at < report.paths.length), proc = mostTime(sums.proc.time, () => true);
+  const file = mostTime(fileSums.time, (at) => at < report.file_cells.files && at < report.paths.length), proc = mostTime(sums.proc.time, (at) => !processes[at].others);
   const row = (what, of, at) => (at < 0 ? null : el("div", {},
     el("dt", {}, what, el("span", { class: "muted" }, ` ${count(of.calls[at])} calls, ${duration(of.time[at] / Math.max(1, of.calls[at]))} each`)),
     el("dd", { class: "num" }, percent(of.time[at] / total)), el("dd", { class: "of" }, bar(of.time[at] / total, "var(--accent)"))));

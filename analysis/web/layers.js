@@ -5,6 +5,7 @@ function layersView() {
   byId("layers-lead").textContent = layersPresent.length > 1
     ? "The job's time in traced calls, summed over threads. A block below another is a call inside it; what a block has no block below is its own time. Choose a block to look into it."
     : "The job's time in traced calls, summed over threads. This trace has one layer: trace libraries or the kernel as well, and their time stands above and below it.";
+  if (report.lanes.tid.some((tid) => tid >= KERNEL_LANES)) byId("layers-lead").append(" What the kernel did for the job elsewhere, such as requests at the device, stands beside the calls that waited for it; Explain puts it inside them.");
   const chart = el("div", { class: "icicle", role: "group", "aria-label": "Time by path, from the job to the innermost calls. Arrow keys go from block to block, Enter looks into one." });
   const detail = el("div", { class: "icicle-detail", "aria-live": "polite" });
   const ladder = el("div", { class: "ladder" });

@@ -13,7 +13,8 @@ function modulesTable(body) {
       entry.of[cells.proc[row]] += cells.time[row];
     }
     return [...found.values()].filter(({ calls, time }) => calls || time).map((entry) => {
-      const users = entry.of.filter((time) => time).length || 1, slowest = entry.of.reduce((a, b) => Math.max(a, b), 0);
+      const users = entry.of.reduce((sum, time, at) => sum + (time ? processes[at].count ?? 1 : 0), 0) || 1;
+      const slowest = entry.of.reduce((most, time, at) => (processes[at]?.others ? most : Math.max(most, time)), 0);
       return { ...entry, mean: entry.time / users, part: entry.time / users / 1e9 / seconds, rate: slowest ? ((entry.read + entry.written) * 1e9) / slowest : 0 };
     });
   };

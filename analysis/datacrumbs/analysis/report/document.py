@@ -109,6 +109,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "kinds": list(KINDS),
             "functions": _functions(codes, summary, layer_of),
             "with_calls": len(codes.processes),
+            "with_io": len(summary.processes),
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
@@ -196,7 +197,7 @@ def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKe
     found: list[dict[str, Any]] = []
     for key in [*codes.processes, *(key for key in lifes if key not in set(codes.processes))]:
         if key is None:
-            found.append({"others": True})
+            found.append({"others": True, "count": max(1, len(summary.processes) - len(codes.processes) + 1)})
             continue
         who: Process = known.get(key, Process())
         life = lifes.get(key, Life())
