@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import lifetimes, load, progress, sources
+from datacrumbs.analysis import lifetimes, load, progress, sources, workerjobs
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
 from datacrumbs.analysis.lifetimes import Births
 from datacrumbs.analysis.lines import LineBuffer
@@ -25,6 +25,7 @@ from datacrumbs.analysis.trace import processors, temporary_folder, told_when_sh
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from dask_jobqueue import JobQueueCluster
     from distributed import Client
 
 CONNECT_SECONDS: Final = 10
@@ -106,6 +107,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
 
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
+    """A client of the scheduler at an address, or of one with workers in jobs that are there for so long."""
     try:
         import distributed
     except ImportError as error:
@@ -115,6 +117,10 @@ def _connected(scheduler: str) -> Iterator[Client]:
         ) from error  # fmt: skip
     # Its own reports of lost connections come besides ours, and with tracebacks.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if workerjobs.are_wanted(scheduler):
+        with workerjobs.started(scheduler) as jobs, _client(jobs, scheduler) as client:
+            yield client
+        return
     try:
         # A client that is given a wrong address tries for long.
         distributed.comm.registry.get_backend(distributed.comm.parse_address(scheduler)[0])
@@ -123,8 +129,16 @@ def _connected(scheduler: str) -> Iterator[Client]:
         raise UsageError(
             f"'{scheduler}' is not the address of a Dask scheduler", "give one such as tcp://login1:8786"
         ) from error
+    with _client(scheduler, scheduler) as client:
+        yield client
+
+
+@contextmanager
+def _client(target: str | JobQueueCluster, scheduler: str) -> Iterator[Client]:
+    import distributed
+
     try:
-        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise UnavailableError(
             f"no Dask scheduler answers at {scheduler}", "see whether it runs, and which address it printed", who="user"
