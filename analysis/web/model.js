@@ -130,7 +130,8 @@ function processName(index) {
   const process = processes[index];
   if (!process || process.others) return "other processes";
   const name = visible(process.name || "process");
-  return `${name} ${process.pid ?? ""}${manyHosts && process.host ? ` @ ${visible(process.host)}` : ""}`.trim();
+  const again = process.life ? ` (${process.life + 1})` : "";
+  return `${name} ${process.pid ?? ""}${again}${manyHosts && process.host ? ` @ ${visible(process.host)}` : ""}`.trim();
 }
 
 function tonesLegend() {

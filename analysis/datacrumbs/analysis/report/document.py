@@ -193,7 +193,7 @@ def _durations(row: FunctionRow) -> dict[str, Any]:
 
 def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKey, Life]) -> list[dict[str, Any]]:
     """Those with calls first, in the order of their numbers; then those that made none."""
-    rows = {(row.host, row.pid): row for row in summary.processes}
+    rows = {row.key: row for row in summary.processes}
     found: list[dict[str, Any]] = []
     for key in [*codes.processes, *(key for key in lifes if key not in set(codes.processes))]:
         if key is None:
@@ -204,8 +204,9 @@ def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKe
         row = rows.get(key)
         found.append(
             {
-                "host": key[0],
-                "pid": key[1],
+                "host": key.host,
+                "pid": key.pid,
+                "life": key.life,
                 "name": _shorten(who.name, 200),
                 "command": _shorten(who.command, _LONGEST_COMMAND),
                 "parent": life.parent,
