@@ -19,6 +19,7 @@ dark.addEventListener("change", () => applyTheme());
 const sections = [...document.querySelectorAll("main > section")];
 const links = new Map([...document.querySelectorAll(".sections a")].map((link) => [link.hash.slice(1), link]));
 function goTo(section) {
+  refresh(true); // so that nothing above it grows while it comes into sight
   section.scrollIntoView();
   section.tabIndex = -1;
   section.focus({ preventScroll: true });

@@ -397,6 +397,16 @@ def test_it_prints_on_white_without_controls(browser: Browser, report: Path) -> 
         assert page.run(left) == 0
 
 
+def test_a_picture_is_made_and_missed_by_nobody(report: Path, tmp_path: Path) -> None:
+    """scripts/screenshot.py, which the demo calls: without a browser it says so, and that is no failure."""
+    script, picture = Path(__file__).parents[2] / "scripts" / "screenshot.py", tmp_path / "p.png"
+    command = [sys.executable, script, report, picture, "explain"]
+    without = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert "no chromium" in without.stderr and not picture.exists()
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_trace_without_calls_says_so(browser: Browser, tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t.pfw") as trace:
         trace.opening()
