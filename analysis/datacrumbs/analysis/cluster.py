@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import load, progress, sources
+from datacrumbs.analysis import progress, records, sources
+from datacrumbs.analysis.adding import Parts
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
 from datacrumbs.analysis.lines import LineBuffer
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.partial import Partial, merge
-from datacrumbs.analysis.parts import Part, Parts, Shelf
-from datacrumbs.analysis.trace import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.parts import Part
+from datacrumbs.analysis.read import Note, read_range
+from datacrumbs.analysis.shelf import Shelf
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ class Told:
 
     source: int
     lines: tuple[bytes, ...]
-    notes: tuple[load.Note, ...]
+    notes: tuple[Note, ...]
     words: dict[str, tuple[str, ...]]
 
 
@@ -73,7 +76,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
     with (
         _connected(scheduler) as client,
         temporary_folder() as spill,
-        load.database(Path(spill), processors()) as database,
+        records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
         shares = _submit(client, paths)
@@ -82,7 +85,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             while len(sums) > 1:
                 sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
-            insert = load.inserter(lambda: database)
+            insert = records.inserter(lambda: database)
             for one in told:
                 buffer = LineBuffer()
                 for lines in one.lines:
@@ -169,7 +172,7 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
     with Parts(Shelf(None)) as parts:
-        notes = load.read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
+        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
     words = {name: tuple(part.partial.words[name]) for name in ("function", "thread")}
     return Share(part, Told(source, tuple(lines), tuple(notes), words))

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from datacrumbs.analysis import catalog, layers, load, profiles, progress, sources, tables
+from datacrumbs.analysis import catalog, layers, load, profiles, progress, tables
+from datacrumbs.analysis.begun import Begun, begin_reading
 from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
+from datacrumbs.analysis.machine import told_when_short
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
-from datacrumbs.analysis.parts import Part, Parts, Shelf, part_of, words_of
+from datacrumbs.analysis.parts import Part, part_of, words_of
 from datacrumbs.analysis.patterns import Moves, kinds
-from datacrumbs.analysis.trace import Reading, Traces, processors, temporary_folder, told_when_short
+from datacrumbs.analysis.read import Note
+from datacrumbs.analysis.trace import Reading, Traces
 
 if TYPE_CHECKING:
     import duckdb
@@ -129,46 +132,29 @@ def of_traces(traces: Traces) -> Gathered:
 
 @contextmanager
 def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
-    """Reads trace files and folders of them for a summary, with a progress bar where it takes long.
-
-    Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `parts.ROOM`
-    go to TMPDIR.
-
-    Args:
-        names: files or folders.
-        workers: threads to use; 0: one for each processor that this process may run on.
-
-    Raises:
-        NoInputError: a name leads to nothing that can be read.
-        BusyError: the machine has not enough memory and temporary space.
-    """
-    paths = sources.find(names)
-    threads = workers or processors()
-    with temporary_folder() as spill, Parts(Shelf(Path(spill))) as parts, _later(Path(spill), threads) as database:
-        with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-            notes = load.read(paths, parts, load.inserter(database), advance, threads)
-        with told_when_short(), ThreadPoolExecutor(threads) as pool, progress.working("adding up"):
-            found = [*parts.finish(), *odd_part(database())]
-
-            def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
-                return list(pool.map(lambda part: getattr(part, method)(*args), found))
-
-            whole = merge([part.partial for part in found])
-            found = [part.without_sums() for part in found]
-            yield assemble(database(), paths, notes, whole, [part.partial.words for part in found], ask)
+    """Reads trace files and folders of them for a summary: see `begin_reading` and `of_begun`."""
+    with begin_reading(names, workers=workers) as begun, of_begun(begun) as whole:
+        yield whole
 
 
 @contextmanager
-def _later(spill: Path, threads: int) -> Iterator[Callable[[], duckdb.DuckDBPyConnection]]:
-    """A database that is being made meanwhile: to import DuckDB takes longer than to read a small trace."""
-    with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-database") as pool:
-        manager = load.database(spill, threads)
-        made = pool.submit(manager.__enter__)
-        try:
-            yield made.result
-        finally:
-            made.result()
-            manager.__exit__(None, None, None)
+def of_begun(begun: Begun) -> Iterator[Gathered]:
+    """Waits until trace files are read for a summary, and adds up what is in them.
+
+    Raises:
+        NoInputError: a file cannot be read.
+        BusyError: the machine has not enough memory and temporary space.
+    """
+    notes = begun.notes()
+    with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
+        found = [*begun.parts.finish(), *odd_part(begun.database())]
+
+        def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
+            return list(pool.map(lambda part: getattr(part, method)(*args), found))
+
+        whole = merge([part.partial for part in found])
+        found = [part.without_sums() for part in found]
+        yield assemble(begun.database(), begun.paths, notes, whole, [part.partial.words for part in found], ask)
 
 
 def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
@@ -184,7 +170,7 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
 
 
 def assemble(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[load.Note], whole: Partial,
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], whole: Partial,
     words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
 ) -> Gathered:  # fmt: skip
     """Makes the tables of what the calls are about.

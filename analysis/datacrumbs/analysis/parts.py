@@ -6,24 +6,17 @@ few calls that it is about are asked for, wherever they were read.
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi
-from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
+from datacrumbs.analysis.columns import Calls, Column, function_of, function_word, view
+from datacrumbs.analysis.parser import Parser
 from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
 from datacrumbs.analysis.patterns import Moves
-
-_AT_ONCE: Final = 1 << 17
-"""Calls that are added up at once, at least: their columns are still in the processor's cache."""
-ROOM: Final = 768 << 20
-"""Bytes of what is kept that stay in memory; beyond that it goes into a file, which the kernel keeps as it sees fit."""
+from datacrumbs.analysis.shelf import Shelf
 
 _KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
                 "ret": np.int64, "offset": np.int64}  # fmt: skip
@@ -43,47 +36,6 @@ class Piece:
     columns: Mapping[str, Column]
     base: int
     """What to add to `ts`."""
-
-
-class Shelf:
-    """Keeps columns: in memory while there is room, then in a file without a name.
-
-    Args:
-        folder: where the file is made.
-        room: bytes that may be in memory.
-    """
-
-    def __init__(self, folder: Path | None, room: int = ROOM) -> None:
-        self._folder, self._room = folder, room
-        self._file: Any = None
-        self._lock = threading.Lock()
-
-    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The same columns, which nobody else may change any more. Several workers may ask at once."""
-        with self._lock:
-            return self._keep(columns)
-
-    def close(self) -> None:
-        """Keeps no more; the columns stay as long as somebody has them."""
-        if self._file is not None:
-            self._file.close()
-
-    def _keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        size = sum(column.nbytes for column in columns.values())
-        if size <= self._room or self._folder is None or not size:
-            self._room -= size
-            return dict(columns)
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as its columns)
-        begin = self._file.seek(0, 2)
-        for column in columns.values():
-            column.tofile(self._file)
-        whole: Column = np.memmap(self._file, np.uint8, "r", begin, (size,))
-        kept = {}
-        for name, column in columns.items():
-            kept[name] = whole[: column.nbytes].view(column.dtype)
-            whole = whole[column.nbytes :]
-        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,70 +95,36 @@ class Part:
         return found
 
 
-class PartWorker:
-    """Takes the calls of a part apart and adds them up as they come."""
+class Adder:
+    """Adds calls up as they come, and keeps of them what a second question may be about."""
 
     def __init__(self, shelf: Shelf) -> None:
-        self.parser = Parser()
         self._reducer = Reducer()
         self._shelf = shelf
         self._pieces: list[Piece] = []
         self._categories: dict[str, int] = {}
         self._category = np.empty(0, np.uint32)
 
-    def taken(self, source: int, offset: int) -> None:
-        """Adds up what is there, if it is much."""
-        if self.parser.size >= _AT_ONCE:
-            self.end_part(source, offset)
-
-    def end_part(self, source: int, offset: int) -> None:
-        """Adds up what is there."""
-        with self.parser.held() as native:
+    def add(self, parser: Parser, source: int, offset: int) -> None:
+        """Adds up the calls that a parser took from a file's part, which begins at `offset`."""
+        with parser.held() as native:
             if native is None or not native.calls.size:
                 return
             if len(self._category) < native.functions.count:
-                words = self.parser.words("function")
-                self._category = np.array([self._number(word) for word in words], np.uint32)
+                self._category = np.array([self._number(word) for word in parser.words("function")], np.uint32)
             calls = native.calls
             self._reducer.add(ffi.addressof(native, "calls"), self._category)
             columns = {name: view(getattr(calls, name), calls.size, kind) for name, kind in _KEPT.items()}
             self._pieces.append(piece(columns, source, offset, len(self._pieces), self._shelf))
-        self.parser.forget()
 
     def _number(self, word: str) -> int:
         return self._categories.setdefault(function_of(word).category, len(self._categories))
 
-    def part(self) -> Part:
+    def part(self, parser: Parser) -> Part:
         """All of it, once: the sums here begin anew, so that they are not in memory twice."""
-        words = {name: tuple(self.parser.words(name)) for name in ("function", "thread", "file")}
+        words = {name: tuple(parser.words(name)) for name in ("function", "thread", "file")}
         sums, self._reducer = self._reducer.sums(), Reducer()
         return Part(Partial(words | {"category": tuple(self._categories)}, sums), self._pieces)
-
-
-@dataclass(slots=True)
-class Parts:
-    """A sink that makes a part of what each worker reads."""
-
-    shelf: Shelf
-    _workers: list[PartWorker] = field(default_factory=list)
-
-    def __enter__(self) -> Parts:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for worker in self._workers:
-            worker.parser.close()
-        self.shelf.close()
-
-    def worker(self) -> Worker:
-        """One more worker."""
-        worker = PartWorker(self.shelf)
-        self._workers.append(worker)
-        return worker
-
-    def finish(self) -> list[Part]:
-        """What the workers read."""
-        return [worker.part() for worker in self._workers]
 
 
 def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:

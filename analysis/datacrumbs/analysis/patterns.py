@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Column, Function, no_memory
+from datacrumbs.analysis.columns import Column, Function
+from datacrumbs.analysis.parser import no_memory
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis import gain, parts
+from datacrumbs.analysis import gain
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
-from datacrumbs.analysis.parts import Shelf
+from datacrumbs.analysis.shelf import Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
@@ -42,7 +42,7 @@ def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
 def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gathered([str(trace)], workers=2) as parted:
         expected = summarise(parted), gain.findings_of(parted, summarise_again(parted))
-    monkeypatch.setattr(parts.Shelf.__init__, "__defaults__", (100_000,))
+    monkeypatch.setattr(Shelf.__init__, "__defaults__", (100_000,))
     with gathered([str(trace)], workers=2) as parted:
         spilled = summarise(parted), gain.findings_of(parted, summarise_again(parted))
     assert spilled == expected and expected[1]
