@@ -210,3 +210,5 @@ void dc_reducer_destroy(struct dc_reducer *reducer) {
   dc_rows_deinit(&reducer->lanes);
   free(reducer);
 }
+
+void dc_times_free(int64_t *times) { free(times); }

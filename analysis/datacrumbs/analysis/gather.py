@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from datacrumbs.analysis import catalog, layers, load, profiles, progress, tables
 from datacrumbs.analysis.begun import Begun, begin_reading
-from datacrumbs.analysis.caused import union
+from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
 from datacrumbs.analysis.machine import told_when_short
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
@@ -96,7 +96,7 @@ class Gathered(Reading):
         """
         counted = frozenset(categories)
         process_of = tables.processes_of(self.threads)
-        found: dict[int, list[Sequence[Column]]] = {}
+        found: dict[int, list[tuple[Column, Column]]] = {}
         for lane in self.sums.lanes:
             if self.categories[lane.category] in counted:
                 found.setdefault(process_of[lane.thread], []).append((lane.begin, lane.end))
@@ -107,10 +107,7 @@ class Gathered(Reading):
         ).fetchall()
         for process, begin, end in rows:
             found.setdefault(process, []).append((np.array(begin, np.int64), np.array(end, np.int64)))
-        return {
-            process: union(*(np.concatenate(columns) for columns in zip(*spans, strict=True)))
-            for process, spans in found.items()
-        }
+        return {process: united(spans) for process, spans in found.items()}
 
 
 def of_traces(traces: Traces) -> Gathered:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis._columns import ffi
+from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.columns import Calls, Column, function_of, function_word, view
 from datacrumbs.analysis.parser import Parser
 from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
-from datacrumbs.analysis.patterns import Moves
+from datacrumbs.analysis.patterns import MOVES, Moves
 from datacrumbs.analysis.shelf import Shelf
 
 _KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
                 "ret": np.int64, "offset": np.int64}  # fmt: skip
+
+
+_LEAST: Final = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,29 @@ class Piece:
     columns: Mapping[str, Column]
     base: int
     """What to add to `ts`."""
+
+    def within(self, low: Column, high: Column) -> tuple[Column, Column]:
+        """Functions and durations of calls that last from `low` up to below `high` nanoseconds, by function."""
+        rows = np.empty(len(self.columns["ts"]), np.uint32)
+        bounds = (ffi.from_buffer("int64_t[]", bound) for bound in (low, high))
+        rows = rows[: lib.dc_kept_within(self._native(), *bounds, ffi.from_buffer("uint32_t[]", rows))]
+        return self.columns["function"][rows].astype(np.uint32), self.columns["ns"][rows].astype(np.int64)
+
+    def moves(self, kinds: Column, places: Column) -> Moves:
+        """Calls that did something, by function, to files which have a place, and did not fail."""
+        room = Moves(*(np.empty(len(self.columns["ts"]), kind) for kind in MOVES.values()))
+        pointers = [
+            ffi.from_buffer(f"{kind.__name__}_t[]", column) for kind, column in zip(MOVES.values(), room, strict=True)
+        ]
+        count = lib.dc_kept_moves(
+            self._native(), ffi.from_buffer("uint8_t[]", kinds), ffi.from_buffer("int64_t[]", places),
+            ffi.new("struct dc_moves_room *", pointers),
+        )  # fmt: skip
+        return Moves(*(column[:count] for column in room))
+
+    def _native(self) -> Any:
+        columns = {name: _native(column) for name, column in self.columns.items()}
+        return ffi.new("struct dc_kept *", {"size": len(self.columns["ts"]), "base": self.base, **columns})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +90,7 @@ class Part:
         for place in range(places):
             bounds = [wanted.get(word, ((0, 0),) * places)[place] for word in words]
             low, high = (np.array([pair[side] for pair in bounds] or [0], np.int64) for side in (0, 1))
-            chosen = []
-            for piece in self.pieces:
-                function, ns = piece.columns["function"], piece.columns["ns"]
-                rows = np.flatnonzero((ns >= low[function]) & (ns < high[function]))
-                chosen.append((function[rows].astype(np.uint32), ns[rows].astype(np.int64)))
+            chosen = [piece.within(low, high) for piece in self.pieces]
             columns = zip(*chosen, strict=True) if chosen else ([np.empty(0, np.uint32)], [np.empty(0, np.int64)])
             found.append(tuple(np.concatenate(list(column)) for column in columns))
         return found  # type: ignore[return-value]
@@ -82,17 +104,7 @@ class Part:
         """
         place_of = np.array([files.get(word, -1) for word in self.partial.words["file"]] or [-1], np.int64)
         kind_of = np.array([kinds.get(word, 0) for word in self.partial.words["function"]] or [0], np.uint8)
-        found = []
-        for piece in self.pieces:
-            column = piece.columns
-            kind, place = kind_of[column["function"]], place_of[column["file"]]
-            rows = np.flatnonzero((kind > 0) & (place >= 0) & (column["ret"] >= 0))
-            moves = Moves(
-                place[rows].astype(np.uint16), column["thread"][rows], kind[rows],
-                column["ts"][rows].astype(np.int64) + piece.base, column["ret"][rows], column["offset"][rows],
-            )  # fmt: skip
-            found.append(((piece.source, piece.offset, piece.number), moves))
-        return found
+        return [((piece.source, piece.offset, piece.number), piece.moves(kind_of, place_of)) for piece in self.pieces]
 
 
 class Adder:
@@ -130,17 +142,25 @@ class Adder:
 def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
     """Keeps a copy of columns that somebody else owns."""
     base = int(columns["ts"].min())
-    changed = {"ts": columns["ts"] - base} | {name: np.maximum(columns[name], -1) for name in ("ret", "offset")}
-    kept = shelf.keep({name: _narrow(changed.get(name, columns[name])) for name in columns})
-    return Piece(source, offset, number, kept, base)
+    kept = {
+        name: _narrow(column, base if name == "ts" else 0, -1 if name in ("ret", "offset") else _LEAST)
+        for name, column in columns.items()
+    }
+    return Piece(source, offset, number, shelf.keep(kept), base)
 
 
-def _narrow(column: Column) -> Column:
-    low, high = int(column.min()), int(column.max())
-    if low == high == -1:
-        return np.full(len(column), -1, np.int8)
+def _narrow(column: Column, base: int, floor: int) -> Column:
+    native, bounds = ffi.new("struct dc_column *", _native(column)), ffi.new("int64_t[2]")
+    lib.dc_column_bounds(native, len(column), floor, bounds)
+    low, high = bounds[0] - base, bounds[1] - base
     kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
-    return column.astype(next((kind for kind in kinds if high <= np.iinfo(kind).max), column.dtype))
+    narrow: Column = np.empty(len(column), next((kind for kind in kinds if high <= np.iinfo(kind).max), np.int64))
+    lib.dc_column_copy(native, len(column), floor, base, ffi.from_buffer(narrow), narrow.itemsize)
+    return narrow
+
+
+def _native(column: Column) -> dict[str, Any]:
+    return {"at": ffi.from_buffer(column), "width": column.itemsize, "is_signed": column.dtype.kind == "i"}
 
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:

@@ -78,8 +78,9 @@ class Moves(NamedTuple):
     """Below zero: the call does not say."""
 
 
-_KINDS: Final = {"file": np.uint16, "thread": np.uint32, "kind": np.uint8, "ts": np.int64, "ret": np.int64,
-                 "offset": np.int64}  # fmt: skip
+MOVES: Final = {"file": np.uint16, "thread": np.uint32, "kind": np.uint8, "ts": np.int64, "ret": np.int64,
+                "offset": np.int64}  # fmt: skip
+"""The columns of `Moves` as C has them."""
 
 
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
@@ -134,8 +135,8 @@ def _find(pieces: Sequence[Moves], files: int) -> list[FilePattern] | None:
     if patterns == ffi.NULL:
         raise no_memory()
     for moves in pieces:
-        columns = {name: np.ascontiguousarray(column, _KINDS[name]) for name, column in moves._asdict().items()}
-        pointers = {name: ffi.from_buffer(f"{_KINDS[name].__name__}_t *", column) for name, column in columns.items()}
+        columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
+        pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", column) for name, column in columns.items()}
         rc = lib.dc_patterns_add(patterns, ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers}))
         if rc == -errno.EILSEQ:
             return None
