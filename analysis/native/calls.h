@@ -40,7 +40,7 @@ static inline bool dc_calls_append(struct dc_calls *calls, const struct dc_line 
   calls->ret[row] = line->ret;
   calls->offset[row] = line->offset;
   calls->count[row] = line->count;
-  calls->sub[row] = (uint16_t)line->sub;
+  calls->sub[row] = line->sub < 0 || line->sub > 999 ? DC_NO_SUB : (uint16_t)line->sub;
   calls->function[row] = ids.function;
   calls->thread[row] = ids.thread;
   calls->file[row] = ids.file;

@@ -180,8 +180,6 @@ static bool is_plain_call(struct dc_line *line) {
     line->tid = INT32_MIN;
   if (!dc_line_is_timely(line) || line->pid != (int32_t)line->pid || line->tid != (int32_t)line->tid)
     return false;
-  if (line->sub < 0 || line->sub > 999)
-    line->sub = DC_NO_SUB;
   if (line->size > 1 && line->ret != DC_NULL && __builtin_mul_overflow(line->ret, line->size, &line->ret))
     line->ret = DC_NULL;
   if (line->bytes != DC_NULL && (line->ret == DC_NULL || line->ret >= 0))

@@ -43,6 +43,8 @@ static inline const char *take_args(const char *at, struct dc_line *line) {
     return NULL;
   if (!STEP(at, ",\"dur_ns\":") || !(at = dc_take_number(at, &line->ns)))
     return NULL;
+  if (STEP(at, ",\"ts_ns\":") && !(at = dc_take_number(at, &line->sub)))
+    return NULL;
   return STEP(at, "}}\n") ? at - 1 : NULL;
 }
 

@@ -51,7 +51,7 @@ class Begun:
 def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
     """Begins to read trace files and folders of them, with a progress bar where it takes long.
 
-    Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `shelf.ROOM`
+    Memory grows with what is different in the traces, and by some 24 bytes for each call, of which all but `shelf.ROOM`
     go to TMPDIR.
 
     Args:

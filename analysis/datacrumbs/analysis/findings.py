@@ -185,7 +185,7 @@ def _imbalance(case: _Case) -> Iterator[Finding]:
     if slowest.busy_ns >= 2 * middle and excess >= SHARE * case.summary.header.wall_ns:
         yield Finding(
             "imbalance",
-            f"Process {slowest.pid} spends far longer in I/O than the others",
+            f"Process {slowest.key.id} spends far longer in I/O than the others",
             f"{units.duration(slowest.busy_ns)} in I/O, where half of the {len(rows)} processes spend at most"
             f" {units.duration(round(middle))}; it made {units.count(slowest.calls)} calls and moved"
             f" {units.size(slowest.bytes_read + slowest.bytes_written)}.",

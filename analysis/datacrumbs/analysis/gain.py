@@ -71,7 +71,7 @@ def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
     moved = [row.bytes_read + row.bytes_written for row in rows]
     bytes_ratio = max(moved) * len(rows) / sum(moved) if sum(moved) else 1.0
     ratio = top.busy_ns / mean if mean else 1.0
-    return Imbalance(len(rows), round(mean), top.busy_ns, top.host, top.pid, ratio, bytes_ratio)
+    return Imbalance(len(rows), round(mean), top.busy_ns, *top.key, ratio, bytes_ratio)
 
 
 def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from datacrumbs.analysis import catalog, layers, load, profiles, progress, tables
+from datacrumbs.analysis import catalog, layers, lifetimes, load, profiles, progress, tables
 from datacrumbs.analysis.begun import Begun, begin_reading
 from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
@@ -114,7 +114,7 @@ def of_traces(traces: Traces) -> Gathered:
     """The same from calls that are all in memory."""
     calls = traces.calls
     categories = tuple(dict.fromkeys(function.category for function in calls.functions))
-    sums = sums_of(calls, [categories.index(function.category) for function in calls.functions])
+    sums = sums_of([calls.columns], [categories.index(function.category) for function in calls.functions])
     part = part_of(calls, Partial(words_of(calls), sums))
     identity = {
         "function": np.arange(len(calls.functions), dtype=np.uint32),
@@ -145,6 +145,9 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
     notes = begun.notes()
     with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
         found = [*begun.parts.finish(), *odd_part(begun.database())]
+        births = lifetimes.find(begun.database())
+        if births:
+            found = list(pool.map(lambda part: part.split(births), found))
 
         def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
@@ -162,7 +165,7 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
     words, calls = odd.calls()
     functions = [function_of(word).category for word in words["function"]]
     categories = tuple(dict.fromkeys(functions))
-    sums = sums_of(calls, [categories.index(category) for category in functions])
+    sums = sums_of([calls.columns], [categories.index(category) for category in functions])
     return [part_of(calls, Partial(words | {"category": categories}, sums), source=LAST)]
 
 
@@ -173,7 +176,7 @@ def assemble(
     """Makes the tables of what the calls are about.
 
     Args:
-        database: has all lines that are no calls.
+        database: has all lines that are no calls, and the lives of processes (lifetimes.py).
         paths: the traces.
         notes: what could not be read.
         whole: the sums of all parts.

@@ -18,7 +18,8 @@ class Imbalance:
     max_busy_ns: int
     host: str
     pid: int | None
-    """The process with the most time in I/O."""
+    life: int
+    """The process with the most time in I/O, as in summary.ProcessRow."""
     ratio: float
     """Its time by the mean; 1: all alike."""
     bytes_ratio: float

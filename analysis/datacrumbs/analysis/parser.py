@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DICTIONARIES: Final = {"function": "functions", "thread": "threads", "file": "files", "key": "keys"}
 """Columns of numbers that stand for something, and what they stand for."""
 BETWEEN: Final = "\ud800"
-"""Between a function's name and its category: half a surrogate, which no text that was read can hold."""
+"""Between a function's name and its category, a host and a life: half a surrogate, which no text that was read has."""
 _uncleared: Final = ffi.new_allocator(should_clear_after_alloc=False)
 
 

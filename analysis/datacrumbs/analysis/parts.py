@@ -7,19 +7,30 @@ few calls that it is about are asked for, wherever they were read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Calls, Column, function_of, function_word, view
+from datacrumbs.analysis.columns import (
+    Calls,
+    Column,
+    function_of,
+    function_word,
+    thread_of,
+    thread_word,
+    view,
+)
+from datacrumbs.analysis.lifetimes import Births, Lives
 from datacrumbs.analysis.parser import Parser
-from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
+from datacrumbs.analysis.partial import NOTHING, Partial, Reducer, sums_of
 from datacrumbs.analysis.patterns import MOVES, Moves
 from datacrumbs.analysis.shelf import Shelf
 
-_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
-                "ret": np.int64, "offset": np.int64}  # fmt: skip
+_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "dur": np.int64,
+                "ns": np.int64, "ret": np.int64, "offset": np.int64}  # fmt: skip
+_NO_RET: Final = -4096
+"""Below all that calls return as an error."""
 
 
 _LEAST: Final = -(1 << 63)
@@ -29,7 +40,7 @@ _LEAST: Final = -(1 << 63)
 class Piece:
     """Calls of one stretch of a file, in its order; each column in the narrowest form that holds it.
 
-    `ret` and `offset` are -1 in place of what is below zero or unknown.
+    Where they are unknown, `ret` is no more than `_NO_RET`, and `offset` below zero.
     """
 
     source: int
@@ -60,7 +71,7 @@ class Piece:
         return Moves(*(column[:count] for column in room))
 
     def _native(self) -> Any:
-        columns = {name: _native(column) for name, column in self.columns.items()}
+        columns = {name: _native(column) for name, column in self.columns.items() if name != "dur"}
         return ffi.new("struct dc_kept *", {"size": len(self.columns["ts"]), "base": self.base, **columns})
 
 
@@ -74,6 +85,29 @@ class Part:
     def without_sums(self) -> Part:
         """The same for one who has the sums and asks for single calls."""
         return Part(Partial(self.partial.words, NOTHING), self.pieces)
+
+    def split(self, births: Births) -> Part:
+        """The same with threads of their own for each life of a process id: such threads are added up again."""
+        words = self.partial.words
+        lives = Lives([thread_of(word) for word in words["thread"]], births)
+        if not lives.several.any():
+            return self
+        pieces, again = [], []
+        for piece in self.pieces:
+            column = dict(piece.columns)
+            rows = np.flatnonzero(lives.several[column["thread"]])
+            if len(rows):
+                thread, ts = column["thread"].astype(np.uint32), column["ts"][rows].astype(np.int64) + piece.base
+                thread[rows] = lives.numbers(thread[rows], ts)
+                column["thread"] = _narrow(thread)
+                again.append({name: column[name][rows].astype(kind) for name, kind in _KEPT.items()} | {"ts": ts})
+            pieces.append(replace(piece, columns=column))
+        categories = [words["category"].index(function_of(word).category) for word in words["function"]]
+        sums, anew = self.partial.sums, sums_of(again, categories)
+        tally = np.concatenate([sums.tally[~lives.several[sums.tally["thread"]]], anew.tally])
+        lanes = *(lane for lane in sums.lanes if not lives.several[lane.thread]), *anew.lanes
+        threads = tuple(map(thread_word, lives.threads))
+        return Part(Partial({**words, "thread": threads}, replace(sums, tally=tally, lanes=lanes)), pieces)
 
     def within(self, wanted: Mapping[str, Sequence[tuple[int, int]]]) -> list[tuple[Column, Column]]:
         """Durations of calls between bounds.
@@ -142,19 +176,20 @@ class Adder:
 def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
     """Keeps a copy of columns that somebody else owns."""
     base = int(columns["ts"].min())
+    floors = {"ret": _NO_RET, "offset": -1}
     kept = {
-        name: _narrow(column, base if name == "ts" else 0, -1 if name in ("ret", "offset") else _LEAST)
-        for name, column in columns.items()
+        name: _narrow(column, base if name == "ts" else 0, floors.get(name, _LEAST)) for name, column in columns.items()
     }
     return Piece(source, offset, number, shelf.keep(kept), base)
 
 
-def _narrow(column: Column, base: int, floor: int) -> Column:
+def _narrow(column: Column, base: int = 0, floor: int = _LEAST) -> Column:
     native, bounds = ffi.new("struct dc_column *", _native(column)), ffi.new("int64_t[2]")
     lib.dc_column_bounds(native, len(column), floor, bounds)
     low, high = bounds[0] - base, bounds[1] - base
     kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
-    narrow: Column = np.empty(len(column), next((kind for kind in kinds if high <= np.iinfo(kind).max), np.int64))
+    fits = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    narrow: Column = np.empty(len(column), next(fits, np.int64))
     lib.dc_column_copy(native, len(column), floor, base, ffi.from_buffer(narrow), narrow.itemsize)
     return narrow
 
