@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import lifetimes, progress, records, sources, workerjobs
+from datacrumbs.analysis import catalog, lifetimes, progress, records, sources, workerjobs
 from datacrumbs.analysis.adding import Parts
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
 from datacrumbs.analysis.lifetimes import Births
@@ -105,7 +105,8 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
 
             words = client.gather([client.submit(_words, share) for share in shares])
             words += (part.partial.words for part in odd)
-            yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
+            notes = [note for one in told for note in one.notes]
+            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis import findings, layers, patterns
+from datacrumbs.analysis import layers, patterns
 from datacrumbs.analysis.columns import Column
-from datacrumbs.analysis.findings import Finding
 from datacrumbs.analysis.gather import Gathered
 from datacrumbs.analysis.insight import Imbalance, Insight, Kinds, Overlap, Phase
-from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow, Summary
+from datacrumbs.analysis.patterns import FilePattern
+from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow
 
 Spans = tuple[Column, Column]
 """Begins and ends in microseconds since 1970, sorted; they do not overlap."""
@@ -39,20 +39,35 @@ def gain(
     return Insight(kinds, imbalance, _phases(traces, header), _overlap(traces, busy))
 
 
-def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
-    """What stands out in a summary, with the patterns of the files that took the most time."""
-    rows = traces.database.execute(
-        f"""
-        SELECT file, any_value(path), sum(calls)::BIGINT FROM tally JOIN files ON files.id = file
-        WHERE file <> 0 AND cat IN (SELECT unnest(?)) GROUP BY file ORDER BY sum(time) DESC LIMIT {_FILES}
-        """,
-        [list(summary.header.total_categories)],
-    ).fetchall()
+_RANKED: Final = f"""
+    SELECT file, any_value(path), sum(calls)::BIGINT
+    FROM (
+        SELECT file, cat, calls, time FROM tally_of_calls JOIN functions ON functions.id = function
+        UNION ALL
+        SELECT file, cat, calls, ns FROM profiles
+    )
+    JOIN files ON files.id = file
+    WHERE file <> 0 AND cat IN (SELECT unnest(?))
+    GROUP BY file
+    ORDER BY sum(time) DESC
+    LIMIT {_FILES}
+"""
+
+
+def patterns_of(traces: Gathered) -> dict[str, FilePattern]:
+    """The patterns of the files that took the most time, by path.
+
+    What a summary makes is not needed, so that both can be made at once.
+    """
+    with traces.database.cursor() as database:
+        present = database.execute("SELECT cat FROM functions UNION SELECT cat FROM profiles").fetchall()
+        categories = sorted(layers.totals((cat for (cat,) in present), from_kernel=bool(traces.catalog.runs)))
+        rows = database.execute(_RANKED, [categories]).fetchall()
     before = [0, *accumulate(calls for _, _, calls in rows)][: len(rows)]
     chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
     files = [file for file, _ in chosen]
-    known = patterns.of_moves(traces.moves(files, summary.header.total_categories), files)
-    return tuple(findings.find(summary, {path: known[file] for file, path in chosen if file in known}))
+    known = patterns.of_moves(traces.moves(files, categories), files)
+    return {path: known[file] for file, path in chosen if file in known}
 
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:

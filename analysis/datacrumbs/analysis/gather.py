@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from datacrumbs.analysis import catalog, layers, lifetimes, load, profiles, progress, tables
 from datacrumbs.analysis.begun import Begun, begin_reading
+from datacrumbs.analysis.catalog import Catalog
 from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
 from datacrumbs.analysis.machine import told_when_short
@@ -152,9 +153,11 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
         def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
+        known = pool.submit(catalog.read_catalog, begun.database(), begun.paths)
         whole = merge([part.partial for part in found])
         found = [part.without_sums() for part in found]
-        yield assemble(begun.database(), begun.paths, notes, whole, [part.partial.words for part in found], ask)
+        words = [part.partial.words for part in found]
+        yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask)
 
 
 def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
@@ -170,8 +173,8 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
 
 
 def assemble(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], whole: Partial,
-    words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], known: Catalog,
+    whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
 ) -> Gathered:  # fmt: skip
     """Makes the tables of what the calls are about.
 
@@ -179,6 +182,7 @@ def assemble(
         database: has all lines that are no calls, and the lives of processes (lifetimes.py).
         paths: the traces.
         notes: what could not be read.
+        known: who is who in them.
         whole: the sums of all parts.
         words: what the numbers of functions and threads stand for, for each part that `ask` asks.
         ask: see `Ask`.
@@ -186,11 +190,10 @@ def assemble(
     known_words = {
         name: {word: number for number, word in enumerate(whole.words[name])} for name in ("function", "thread")
     }
-    maps = [{name: translation(part[name], known) for name, known in known_words.items()} for part in words]
+    maps = [{name: translation(part[name], numbers) for name, numbers in known_words.items()} for part in words]
     functions = tuple(map(function_of, whole.words["function"]))
     threads = tuple(map(thread_of, whole.words["thread"]))
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
-    known = catalog.read_catalog(database, paths)
     tables.make_dimensions(database, functions, threads, whole.words["file"], of_functions)
     _make_tally(database, whole.sums)
     _make_powers(database, whole.sums)

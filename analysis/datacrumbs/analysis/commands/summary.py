@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -55,15 +56,16 @@ class SummaryCommand:
 def _answer(opened: AbstractContextManager[Gathered], args: argparse.Namespace) -> int:
     # numpy, rich and what asks DuckDB take 0.2 s to import: nobody who asks for help should wait for them, and traces
     # are read meanwhile.
-    from datacrumbs.analysis import gain
+    from datacrumbs.analysis import findings, gain
     from datacrumbs.analysis.reporters import as_json, as_tables
     from datacrumbs.analysis.summarise import summarise
 
-    with opened as whole:
+    with opened as whole, ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:
+        patterns = pool.submit(gain.patterns_of, whole)
         summary = summarise(whole)
-        findings = gain.findings_of(whole, summary)
+        found = tuple(findings.find(summary, patterns.result()))
     if args.json:
-        as_json.write(summary, sys.stdout, top=args.top or 0, findings=findings)
+        as_json.write(summary, sys.stdout, top=args.top or 0, findings=found)
     else:
-        as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top, findings=findings)
+        as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top, findings=found)
     return 0
