@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FIRST_ROWS 256
 
@@ -19,10 +18,9 @@ static inline char *row_at(const struct dc_rows *rows, size_t place) {
   return (char *)rows->rows + place * rows->width;
 }
 
-static inline size_t slot_of(const struct dc_rows *rows, const uint64_t key[2]) {
-  uint64_t hash = (key[0] * 0x9e3779b97f4a7c15ull ^ key[1]) * 0xff51afd7ed558ccdull;
-  size_t at = (hash ^ hash >> 32) & (rows->slot_count - 1);
-  while (rows->slots[at] && memcmp(row_at(rows, rows->slots[at] - 1), key, 16))
+static inline size_t free_slot(const struct dc_rows *rows, const uint64_t key[2]) {
+  size_t at = dc_rows_hash(key[0], key[1]) & (rows->slot_count - 1);
+  while (rows->slots[at])
     at = (at + 1) & (rows->slot_count - 1);
   return at;
 }
@@ -48,21 +46,18 @@ static bool grow(struct dc_rows *rows) {
   for (size_t place = 0; place < rows->count; place++) {
     uint64_t key[2];
     memcpy(key, row_at(rows, place), 16);
-    slots[slot_of(rows, key)] = (uint32_t)place + 1;
+    slots[free_slot(rows, key)] = (uint32_t)place + 1;
   }
   return true;
 }
 
-void *dc_rows_get(struct dc_rows *rows, uint64_t first, uint64_t second) {
+void *dc_rows_add(struct dc_rows *rows, uint64_t first, uint64_t second) {
   const uint64_t key[2] = {first, second};
   if (!grow(rows))
     return NULL;
-  size_t at = slot_of(rows, key);
-  if (!rows->slots[at]) {
-    char *row = row_at(rows, rows->count);
-    memset(row, 0, rows->width);
-    memcpy(row, key, 16);
-    rows->slots[at] = (uint32_t)++rows->count;
-  }
-  return row_at(rows, rows->slots[at] - 1);
+  char *row = row_at(rows, rows->count);
+  memset(row, 0, rows->width);
+  memcpy(row, key, 16);
+  rows->slots[free_slot(rows, key)] = (uint32_t)++rows->count;
+  return row;
 }

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis import gain, parts
+from datacrumbs.analysis import gain
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
-from datacrumbs.analysis.parts import Shelf
+from datacrumbs.analysis.shelf import Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
@@ -41,17 +41,11 @@ def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
 
 def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gathered([str(trace)], workers=2) as parted:
-        expected = summarise(parted), gain.findings_of(parted, summarise_again(parted))
-    monkeypatch.setattr(parts.Shelf.__init__, "__defaults__", (100_000,))
+        expected = summarise(parted), gain.patterns_of(parted)
+    monkeypatch.setattr(Shelf.__init__, "__defaults__", (100_000,))
     with gathered([str(trace)], workers=2) as parted:
-        spilled = summarise(parted), gain.findings_of(parted, summarise_again(parted))
+        spilled = summarise(parted), gain.patterns_of(parted)
     assert spilled == expected and expected[1]
-
-
-def summarise_again(parted: object) -> Summary:
-    """The tables of a summary can be made once: made anew for the findings."""
-    parted.database.execute("DROP TABLE tally")  # type: ignore[attr-defined]
-    return summarise(parted)  # type: ignore[arg-type]
 
 
 def test_a_shelf_keeps_values_wherever_they_lie(tmp_path: Path) -> None:
