@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,6 +176,18 @@ def test_jobs_that_do_not_start_in_time_are_ended(slurm: Slurm, expected: str) -
     code = "from datacrumbs.analysis import workerjobs\nwith workerjobs.started('slurm:2', seconds=2): pass"
     with pytest.raises(NodesError, match="BusyError: none of 2 jobs has started within 2 s: JobHeldUser"):
         slurm.cluster.login.run(python(slurm.cluster), "-c", code, user="alice", env=HELD)
+
+
+def test_jobs_of_a_command_that_was_killed_end_by_themselves(slurm: Slurm, expected: str) -> None:
+    """A worker that has lost its scheduler ends its job; the folder with keys, of use to nobody, is left."""
+    code = "import os\nfrom datacrumbs.analysis import workerjobs\n"
+    code += "with workerjobs.started('slurm:1'): print('runs', flush=True); os.kill(os.getpid(), 9)"
+    cluster = slurm.cluster
+    done = cluster.login.run(python(cluster), "-c", code, user="alice", check=False)
+    assert (done.returncode, done.stdout) == (-9, "runs\n")
+    wait_until("no job is left", lambda: not queue(cluster), 60)
+    (left,) = cluster.home("alice").glob(".datacrumbs-*")
+    shutil.rmtree(left)
 
 
 def test_jobs_that_end_too_early_are_told(slurm: Slurm, expected: str) -> None:

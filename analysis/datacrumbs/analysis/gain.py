@@ -56,10 +56,10 @@ def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:
     data = sum(row.time_ns for row in rows if row.function in _DATA)
+    metadata = sum(row.time_ns for row in rows if row.function in layers.METADATA)
     sync = sum(row.time_ns for row in rows if row.function in layers.SYNCS)
     whole = sum(row.time_ns for row in rows)
-    rest = whole - data - sync
-    return Kinds(data, rest, sync, rest / whole if whole else 0.0)
+    return Kinds(data, metadata, sync, whole - data - metadata - sync, metadata / whole if whole else 0.0)
 
 
 def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:

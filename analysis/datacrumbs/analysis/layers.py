@@ -42,6 +42,26 @@ agree.
 SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "msync", "sync_file_range"])
 """Calls that wait until data is on the device."""
 
+PATHS: Final = frozenset(
+    [
+        "open", "open64", "openat", "openat2", "creat", "creat64", "stat", "stat64", "lstat", "lstat64", "statx",
+        "newfstatat", "fstatat", "fstatat64", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "statfs",
+        "getxattr", "lgetxattr", "listxattr", "llistxattr", "fopen", "fopen64", "opendir", "name_to_handle_at",
+    ]
+)  # fmt: skip
+"""Calls that look for a file by its path: that it is not there is an answer."""
+METADATA: Final = PATHS | frozenset(
+    [
+        "close", "close_range", "lseek", "lseek64", "llseek", "_llseek", "fstat", "fstat64", "fstatfs", "readdir",
+        "getdents", "getdents64", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
+        "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat", "chdir", "fchdir", "getcwd", "chmod", "fchmod",
+        "fchmodat", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "utimensat", "setxattr", "lsetxattr",
+        "fsetxattr", "fgetxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr", "truncate", "ftruncate",
+        "fclose", "freopen", "fdopen", "fseek", "fseeko", "ftell", "ftello", "rewind", "closedir", "remove",
+    ]
+)  # fmt: skip
+"""Calls about files and not about what is in them."""
+
 APPLICATION: Final = "application"
 LIBRARIES: Final = "libraries"
 MPI: Final = "MPI"

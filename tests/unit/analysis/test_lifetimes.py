@@ -11,7 +11,7 @@ import pytest
 from datacrumbs.analysis.exports.lines import perfetto
 from datacrumbs.analysis.gain import findings_of
 from datacrumbs.analysis.gather import Gathered, gathered
-from datacrumbs.analysis.report.lives import lives
+from datacrumbs.analysis.report.document import Budget, prepare
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import ProcessRow, Summary
 from datacrumbs.analysis.trace import Traces, open_traces
@@ -94,12 +94,33 @@ def test_parts_give_what_all_calls_in_memory_give(trace: Path) -> None:
         assert isinstance(parts, Gathered) and findings_of(parts, found) is not None
 
 
+@pytest.mark.parametrize("workers", [None, 1])
+def test_lives_of_which_only_profiles_are_known(tmp_path: Path, workers: int | None) -> None:
+    """A row of a profile is of the life in which it begins."""
+    with TraceWriter(tmp_path / "t.pfw.gz") as writer:
+        for life in range(3):
+            begin = EPOCH_NS + life * MS
+            process = writer.process(7, f"life{life}", start_ns=begin)
+            writer.added_up(process, "read", begin, {1000: 10 + life}, moved=100, interval=life)
+            writer.exit(process, begin + MS // 2, exit=0)
+    with opened(tmp_path / "t.pfw.gz", workers) as found:
+        summary = summarise(found)
+    assert sorted((row.life, row.name, row.calls, row.busy_ns) for row in summary.processes) == [
+        (life, f"life{life}", 10 + life, (10 + life) * 1000) for life in range(3)
+    ]
+
+
 def test_reports_and_exports_tell_lives_apart(trace: Path, tmp_path: Path) -> None:
     with open_traces([str(trace)]) as traces:
-        summarise(traces)
-        ends = {key.id: (one.programs, one.exit_status) for key, one in lives(traces.database).items()}
+        summary = summarise(traces)
+        processes = prepare(traces, summary)(Budget())["processes"]
         perfetto(traces, tmp_path / "out.json")
-    assert ends == {"7": (1, 0), "7 (2)": (1, 1), "8": (1, None)}
+    found = {(one["pid"], one["life"]): one for one in processes}
+    assert len(found) == len(processes) == 3
+    for life, began in enumerate((FIRST, SECOND)):
+        row, one = of_life(summary, life), found[7, life]
+        assert (one["name"], one["threads"], one["busy"], one["exit"]) == (row.name, row.threads, row.busy_ns, life)
+        assert (one["start"], one["end"]) == (began // 1000, (began + 400 * MS) // 1000)
     named = [line for line in (tmp_path / "out.json").read_text().splitlines() if "process_name" in line]
     assert len(named) == 3 and all(any(f'"{name}"' in line for line in named) for name in ("life0", "life1", "other"))
 

@@ -91,7 +91,8 @@ def _write_insight(console: Console, insight: Insight, findings: Sequence[Findin
         parts = (
             f"{duration(kinds.data_ns)} data, {duration(kinds.metadata_ns)} metadata, {duration(kinds.sync_ns)} syncing"
         )
-        write_line(console, "for", parts)
+        other = f", {duration(kinds.other_ns)} other calls" if kinds.other_ns else ""
+        write_line(console, "for", parts + other)
     if uneven is not None and uneven.processes > 1:
         who = ProcessKey(uneven.host, uneven.pid, uneven.life)
         most = f"{duration(uneven.max_busy_ns)} of process {who.id}"
