@@ -383,20 +383,24 @@ def test_layers_stand_below_each_other(browser: Browser, layered: Path) -> None:
 
 
 def test_what_the_kernel_did_elsewhere_is_told_apart(browser: Browser, tmp_path: Path) -> None:
-    """A request at the device is in no call of a thread: its lane says so, and so does its block in the icicle."""
+    """A request at the device is in no call of a thread. Its lane says so, and so do its blocks in the icicle: one
+    below the call that ran meanwhile, one at the top for when none ran.
+    """
     with TraceWriter(tmp_path / "t.pfw") as trace:
         trace.opening()
         worker = trace.process(100, "writer")
         for turn in range(20):
             start = EPOCH_NS + turn * 10**6
             trace.call(worker, "fsync", start, 800_000, fhash=trace.file("/data/a"), ret=0)
-            trace.call(worker, "block_rq", start + 100_000, 500_000, tid=10_000_000, cat="block", cause="request",
+            trace.call(worker, "block_rq", start + 400_000, 500_000, tid=10_000_000, cat="block", cause="request",
                        thread=100, ret=0)  # fmt: skip
         trace.closing(ended=EPOCH_NS // 1000 + 21_000)
     with browser.page() as page:
         opened(page, make_report(tmp_path / "t.pfw", tmp_path / "r.html"))
         in_sight(page, "layers")
-        assert page.run("probe.texts('.icicle-cell.elsewhere')") == ["block_rq"]
+        assert page.run("probe.texts('.icicle-cell.elsewhere')") == ["block_rq", "block_rq"]
+        rows = page.run("probe.all('.icicle-cell.elsewhere').map((c) => c.style.getPropertyValue('--row')).sort()")
+        assert rows == ["1", "2"]
         assert "by the kernel elsewhere" in page.run(
             "document.querySelector('.icicle-cell.elsewhere').getAttribute('aria-label')"
         )
