@@ -6,7 +6,7 @@ at least one of them was under way during a call. Where several were, the lowest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -131,3 +131,20 @@ def under_way(calls: Calls, caused: Caused, of_functions: Sequence[str], rows: C
             result[number][mine] = now - sofar
             sofar = now
     return {number: column for number, column in result.items() if column.any()}
+
+
+def of_own_time(found: Mapping[int, Column], above: Column, inner: Column, own: Column) -> Iterator[tuple[int, Column]]:
+    """Of what `under_way` found, the part that lies in calls' own time, by function.
+
+    Args:
+        found: for each function, how long it was under way during each call.
+        above: for each call, the call around it.
+        inner: whether there is one.
+        own: the own time of each call, from which the parts are taken away.
+    """
+    for function, inclusive in found.items():
+        share = inclusive.copy()
+        np.subtract.at(share, above[inner], inclusive[inner])
+        share = np.clip(share, 0, own)
+        own -= share
+        yield function, share
