@@ -8,7 +8,7 @@
 
 #define SLICES 2048 /* at most; see partial.py for why they are fine enough */
 
-#define AHEAD 16 /* tallies are many and met in any order, so they are fetched some calls ahead */
+#define AHEAD 32 /* tallies are many and met in any order, so they are fetched some calls ahead */
 
 struct call {
   int64_t begin, end, ns, moved;

@@ -18,11 +18,14 @@ static inline char *row_at(const struct dc_rows *rows, size_t place) {
   return (char *)rows->rows + place * rows->width;
 }
 
-static inline size_t free_slot(const struct dc_rows *rows, const uint64_t key[2]) {
-  size_t at = dc_rows_hash(key[0], key[1]) & (rows->slot_count - 1);
+/** Makes a row known, which is at `place`. */
+static void enter(struct dc_rows *rows, size_t place) {
+  uint64_t key[2];
+  memcpy(key, row_at(rows, place), 16);
+  size_t hash = dc_rows_hash(key[0], key[1]), at = hash & (rows->slot_count - 1);
   while (rows->slots[at])
     at = (at + 1) & (rows->slot_count - 1);
-  return at;
+  rows->slots[at] = (hash & ~(uint64_t)UINT32_MAX) | (place + 1);
 }
 
 static bool grow(struct dc_rows *rows) {
@@ -37,17 +40,14 @@ static bool grow(struct dc_rows *rows) {
   if (2 * rows->count < rows->slot_count)
     return true;
   size_t count = rows->slot_count ? 2 * rows->slot_count : 4 * FIRST_ROWS;
-  uint32_t *slots = calloc(count, sizeof(*slots));
+  uint64_t *slots = calloc(count, sizeof(*slots));
   if (!slots)
     return false;
   free(rows->slots);
   rows->slots = slots;
   rows->slot_count = count;
-  for (size_t place = 0; place < rows->count; place++) {
-    uint64_t key[2];
-    memcpy(key, row_at(rows, place), 16);
-    slots[free_slot(rows, key)] = (uint32_t)place + 1;
-  }
+  for (size_t place = 0; place < rows->count; place++)
+    enter(rows, place);
   return true;
 }
 
@@ -58,6 +58,6 @@ void *dc_rows_add(struct dc_rows *rows, uint64_t first, uint64_t second) {
   char *row = row_at(rows, rows->count);
   memset(row, 0, rows->width);
   memcpy(row, key, 16);
-  rows->slots[free_slot(rows, key)] = (uint32_t)++rows->count;
+  enter(rows, rows->count++);
   return row;
 }

@@ -12,7 +12,7 @@
 struct dc_rows {
   void *rows;
   size_t count, room, width; /* bytes of a row */
-  uint32_t *slots;           /* place + 1; 0: free */
+  uint64_t *slots;           /* the hash's upper half, and below it place + 1; 0: free */
   size_t slot_count;         /* a power of two */
 };
 
@@ -27,14 +27,18 @@ static inline size_t dc_rows_hash(uint64_t first, uint64_t second) {
   return hash ^ hash >> 32;
 }
 
+static inline void *dc_rows_at(const struct dc_rows *rows, uint64_t slot) {
+  return (char *)rows->rows + ((uint32_t)slot - 1) * rows->width;
+}
+
 /** The row of two words, whose hash is given; NULL where there is none. */
 static inline void *dc_rows_find(const struct dc_rows *rows, uint64_t first, uint64_t second, size_t hash) {
   const uint64_t key[2] = {first, second};
   if (!rows->slot_count)
     return NULL;
   for (size_t at = hash & (rows->slot_count - 1); rows->slots[at]; at = (at + 1) & (rows->slot_count - 1)) {
-    char *row = (char *)rows->rows + (rows->slots[at] - 1) * rows->width;
-    if (!memcmp(row, key, 16))
+    void *row = dc_rows_at(rows, rows->slots[at]);
+    if (rows->slots[at] >> 32 == hash >> 32 && !memcmp(row, key, 16))
       return row;
   }
   return NULL;
@@ -52,12 +56,16 @@ static inline void dc_rows_expect_place(const struct dc_rows *rows, size_t hash)
     __builtin_prefetch(&rows->slots[hash & (rows->slot_count - 1)]);
 }
 static inline void dc_rows_expect(const struct dc_rows *rows, size_t hash) {
-  uint32_t place = rows->slot_count ? rows->slots[hash & (rows->slot_count - 1)] : 0;
-  if (!place)
+  if (!rows->slot_count)
     return;
-  const char *row = (char *)rows->rows + (place - 1) * rows->width;
-  __builtin_prefetch(row, 1);
-  __builtin_prefetch(row + rows->width - 1, 1);
+  for (size_t at = hash & (rows->slot_count - 1); rows->slots[at]; at = (at + 1) & (rows->slot_count - 1)) {
+    if (rows->slots[at] >> 32 != hash >> 32)
+      continue;
+    const char *row = dc_rows_at(rows, rows->slots[at]);
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + rows->width - 1, 1);
+    return;
+  }
 }
 
 #endif

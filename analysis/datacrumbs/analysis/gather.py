@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 QUANTILES: Final = ((1, 2), (99, 100))
 """Fractions: the parts of a function's calls that are shorter than its `p50` and `p99`."""
+_ROW_GROUP: Final = 122_880
+"""Rows that DuckDB never has two threads share: a second one that waits for some costs more than it does."""
 LAST: Final = 1 << 62
 """The number of a source behind all others."""
 Ask = Callable[[str, tuple[Any, ...]], list[Any]]
@@ -187,6 +189,9 @@ def assemble(
         words: what the numbers of functions and threads stand for, for each part that `ask` asks.
         ask: see `Ask`.
     """
+    records = database.execute("SELECT count(*) FROM records").fetchall()[0][0]
+    if max(records, len(whole.sums.tally)) <= _ROW_GROUP:
+        database.execute("SET threads = 1")
     known_words = {
         name: {word: number for number, word in enumerate(whole.words[name])} for name in ("function", "thread")
     }
