@@ -57,20 +57,22 @@ def move(traces: Traces, nested: Nest, tree: Tree, node: Column, own: Column) ->
     threads = [_Thread(traces, nested, caused, thread, slice(ends[thread] - counts[thread], ends[thread]))
                for thread in np.unique(caused.thread).tolist() if thread >= 0 and counts[thread]]  # fmt: skip
     found = [share for thread in threads for share in thread.shares(own)]
-    rows = concatenated([rows for _, rows, _ in found], np.int64)
-    ns = concatenated([ns for *_, ns in found], np.int64)
-    key = concatenated([np.int64(node[rows]) * len(calls.functions) + number for number, rows, _ in found], np.int64)
+    rows = concatenated((rows for _, rows, _ in found), np.int64)
+    ns = concatenated((ns for *_, ns in found), np.int64)
+    below = concatenated((np.full(len(rows), number, np.int64) for number, rows, _ in found), np.int64)
+    key = node[rows].astype(np.int64) * len(calls.functions) + below
     kinds, place = np.unique(key, return_inverse=True)
     kept = np.sort(np.argsort(-np.bincount(place, weights=ns, minlength=len(kinds)), kind="stable")[:MOST])
-    node_of = dict(zip(kinds[kept].tolist(), range(len(tree.parent), len(tree.parent) + len(kept)), strict=True))
-    some = np.flatnonzero(np.isin(place, kept))
-    np.subtract.at(own, rows[some], ns[some])
-    moved = [(rows[some], np.array([node_of[k] for k in key[some].tolist()], np.int64), ns[some])]
+    nodes = range(len(tree.parent), len(tree.parent) + len(kept))
+    node_of = dict(zip(kinds[kept].tolist(), nodes, strict=True))
+    chosen = np.flatnonzero(np.isin(place, kept))
+    np.subtract.at(own, rows[chosen], ns[chosen])
+    moved = [(rows[chosen], np.array([node_of[k] for k in key[chosen].tolist()], np.int64), ns[chosen])]
     moved += [thread.settle(node, own, node_of) for thread in threads]
     above, function = np.divmod(kinds[kept], len(calls.functions))
-    nodes = range(len(tree.parent), len(tree.parent) + len(kept))
     longer = Tree((*tree.parent, *above.tolist()), (*tree.function, *function.tolist()))
-    return longer, Waits(*(np.concatenate(column) for column in zip(*moved, strict=True)), nodes)
+    row, at, time = (np.concatenate(column) for column in zip(*moved, strict=True))
+    return longer, Waits(row, at, time, nodes)
 
 
 class _Thread:
