@@ -63,16 +63,22 @@ def move(traces: Traces, nested: Nest, tree: Tree, node: Column, own: Column) ->
     key = node[rows].astype(np.int64) * len(calls.functions) + below
     kinds, place = np.unique(key, return_inverse=True)
     kept = np.sort(np.argsort(-np.bincount(place, weights=ns, minlength=len(kinds)), kind="stable")[:MOST])
-    nodes = range(len(tree.parent), len(tree.parent) + len(kept))
-    node_of = dict(zip(kinds[kept].tolist(), nodes, strict=True))
-    chosen = np.flatnonzero(np.isin(place, kept))
-    np.subtract.at(own, rows[chosen], ns[chosen])
-    moved = [(rows[chosen], np.array([node_of[k] for k in key[chosen].tolist()], np.int64), ns[chosen])]
-    moved += [thread.settle(node, own, node_of) for thread in threads]
-    above, function = np.divmod(kinds[kept], len(calls.functions))
+    kinds, nodes = kinds[kept], range(len(tree.parent), len(tree.parent) + len(kept))
+    at, known = _look_up(kinds, key)
+    np.subtract.at(own, rows[known], ns[known])
+    moved = [(rows[known], nodes.start + at[known], ns[known])]
+    moved += [thread.settle(node, own, kinds, nodes) for thread in threads]
+    above, function = np.divmod(kinds, len(calls.functions))
     longer = Tree((*tree.parent, *above.tolist()), (*tree.function, *function.tolist()))
-    row, at, time = (np.concatenate(column) for column in zip(*moved, strict=True))
-    return longer, Waits(row, at, time, nodes)
+    row, new, time = (np.concatenate(column) for column in zip(*moved, strict=True))
+    return longer, Waits(row, new, time, nodes)
+
+
+def _look_up(among: Column, keys: Column) -> tuple[Column, Column]:
+    """Places of keys among sorted ones, and which of the keys are there."""
+    at = np.searchsorted(among, keys)
+    known = among[np.minimum(at, len(among) - 1)] == keys if len(among) else np.zeros(len(keys), bool)
+    return at, np.flatnonzero(known)
 
 
 class _Thread:
@@ -94,7 +100,7 @@ class _Thread:
             some = np.flatnonzero(share)
             yield function, rows[some].astype(np.int64), share[some]
 
-    def settle(self, node: Column, own: Column, node_of: dict[int, int]) -> tuple[Column, Column, Column]:
+    def settle(self, node: Column, own: Column, kinds: Column, nodes: range) -> tuple[Column, Column, Column]:
         """Takes the time in calls off the work itself, and gives it the node below the call in which it began.
 
         Returns:
@@ -111,11 +117,11 @@ class _Thread:
         while len(late := np.flatnonzero((around >= 0) & (end[np.maximum(around, 0)] < began))):
             around[late] = np.where(inner[around[late]], above[around[late]], -1)
         inside = np.flatnonzero(around >= 0)
-        key = np.int64(node[rows[around[inside]]]) * len(calls.functions) + calls.function[work[inside]]
-        new = np.array([node_of.get(k, -1) for k in key.tolist()], np.int64)
-        going = work[inside[new >= 0]]
+        key = node[rows[around[inside]]].astype(np.int64) * len(calls.functions) + calls.function[work[inside]]
+        at, known = _look_up(kinds, key)
+        going = work[inside[known]]
         left = going, node[going].astype(np.int64), own[going].copy()
-        node[going], own[going] = new[new >= 0], 0
+        node[going], own[going] = nodes.start + at[known], 0
         return left
 
     def _above(self) -> tuple[Column, Column]:
