@@ -57,20 +57,28 @@ def move(traces: Traces, nested: Nest, tree: Tree, node: Column, own: Column) ->
     threads = [_Thread(traces, nested, caused, thread, slice(ends[thread] - counts[thread], ends[thread]))
                for thread in np.unique(caused.thread).tolist() if thread >= 0 and counts[thread]]  # fmt: skip
     found = [share for thread in threads for share in thread.shares(own)]
-    rows = concatenated([rows for _, rows, _ in found], np.int64)
-    ns = concatenated([ns for *_, ns in found], np.int64)
-    key = concatenated([np.int64(node[rows]) * len(calls.functions) + number for number, rows, _ in found], np.int64)
+    rows = concatenated((rows for _, rows, _ in found), np.int64)
+    ns = concatenated((ns for *_, ns in found), np.int64)
+    below = concatenated((np.full(len(rows), number, np.int64) for number, rows, _ in found), np.int64)
+    key = node[rows].astype(np.int64) * len(calls.functions) + below
     kinds, place = np.unique(key, return_inverse=True)
     kept = np.sort(np.argsort(-np.bincount(place, weights=ns, minlength=len(kinds)), kind="stable")[:MOST])
-    node_of = dict(zip(kinds[kept].tolist(), range(len(tree.parent), len(tree.parent) + len(kept)), strict=True))
-    some = np.flatnonzero(np.isin(place, kept))
-    np.subtract.at(own, rows[some], ns[some])
-    moved = [(rows[some], np.array([node_of[k] for k in key[some].tolist()], np.int64), ns[some])]
-    moved += [thread.settle(node, own, node_of) for thread in threads]
-    above, function = np.divmod(kinds[kept], len(calls.functions))
-    nodes = range(len(tree.parent), len(tree.parent) + len(kept))
+    kinds, nodes = kinds[kept], range(len(tree.parent), len(tree.parent) + len(kept))
+    at, known = _look_up(kinds, key)
+    np.subtract.at(own, rows[known], ns[known])
+    moved = [(rows[known], nodes.start + at[known], ns[known])]
+    moved += [thread.settle(node, own, kinds, nodes) for thread in threads]
+    above, function = np.divmod(kinds, len(calls.functions))
     longer = Tree((*tree.parent, *above.tolist()), (*tree.function, *function.tolist()))
-    return longer, Waits(*(np.concatenate(column) for column in zip(*moved, strict=True)), nodes)
+    row, new, time = (np.concatenate(column) for column in zip(*moved, strict=True))
+    return longer, Waits(row, new, time, nodes)
+
+
+def _look_up(among: Column, keys: Column) -> tuple[Column, Column]:
+    """Places of keys among sorted ones, and which of the keys are there."""
+    at = np.searchsorted(among, keys)
+    known = among[np.minimum(at, len(among) - 1)] == keys if len(among) else np.zeros(len(keys), bool)
+    return at, np.flatnonzero(known)
 
 
 class _Thread:
@@ -92,7 +100,7 @@ class _Thread:
             some = np.flatnonzero(share)
             yield function, rows[some].astype(np.int64), share[some]
 
-    def settle(self, node: Column, own: Column, node_of: dict[int, int]) -> tuple[Column, Column, Column]:
+    def settle(self, node: Column, own: Column, kinds: Column, nodes: range) -> tuple[Column, Column, Column]:
         """Takes the time in calls off the work itself, and gives it the node below the call in which it began.
 
         Returns:
@@ -109,11 +117,11 @@ class _Thread:
         while len(late := np.flatnonzero((around >= 0) & (end[np.maximum(around, 0)] < began))):
             around[late] = np.where(inner[around[late]], above[around[late]], -1)
         inside = np.flatnonzero(around >= 0)
-        key = np.int64(node[rows[around[inside]]]) * len(calls.functions) + calls.function[work[inside]]
-        new = np.array([node_of.get(k, -1) for k in key.tolist()], np.int64)
-        going = work[inside[new >= 0]]
+        key = node[rows[around[inside]]].astype(np.int64) * len(calls.functions) + calls.function[work[inside]]
+        at, known = _look_up(kinds, key)
+        going = work[inside[known]]
         left = going, node[going].astype(np.int64), own[going].copy()
-        node[going], own[going] = new[new >= 0], 0
+        node[going], own[going] = nodes.start + at[known], 0
         return left
 
     def _above(self) -> tuple[Column, Column]:
