@@ -88,7 +88,7 @@ void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor
 void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
 size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *room);
+                     const struct dc_moves_room *moves);
 
 struct dc_nest_input {
   size_t size;
