@@ -393,11 +393,7 @@ struct dc_parser *dc_parser_create(void) {
 void dc_parser_destroy(struct dc_parser *parser) {
   if (!parser)
     return;
-  struct dc_calls *calls = &parser->calls;
-  void *columns[] = {calls->ts,       calls->dur,    calls->ns,   calls->ret, calls->offset, calls->count,
-                     calls->function, calls->thread, calls->file, calls->key, calls->sub};
-  for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
-    free(columns[i]);
+  dc_calls_free(&parser->calls);
   dc_dictionary_deinit(&parser->functions);
   dc_dictionary_deinit(&parser->threads);
   dc_dictionary_deinit(&parser->files);
@@ -408,4 +404,12 @@ void dc_parser_destroy(struct dc_parser *parser) {
 void dc_column_free(void **column) {
   free(*column);
   *column = NULL;
+}
+
+void dc_calls_free(struct dc_calls *calls) {
+  void *columns[] = {calls->ts,       calls->dur,    calls->ns,   calls->ret, calls->offset, calls->count,
+                     calls->function, calls->thread, calls->file, calls->key, calls->sub};
+  for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
+    free(columns[i]);
+  *calls = (struct dc_calls){0};
 }

@@ -62,5 +62,7 @@ void dc_parser_return(struct dc_parser *parser, const struct dc_mark *mark);
 
 /** Frees a column and forgets it, in one step that no interrupt of Python's can part. */
 void dc_column_free(void **column);
+/** Frees all columns, which have no calls then. */
+void dc_calls_free(struct dc_calls *calls);
 
 #endif

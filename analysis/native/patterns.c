@@ -61,7 +61,7 @@ static bool add_call(struct dc_pattern *pattern, struct stream *stream, uint8_t 
   pattern->placed += placed;
   pattern->aligned += placed && begin % SMALL == 0;
   pattern->extent = begin + size > pattern->extent ? begin + size : pattern->extent;
-  *span = (struct dc_span){begin, begin + size, 0};
+  *span = (struct dc_span){begin, begin + size, size, 0, 0};
   return placed && kind == DC_MOVE_READ;
 }
 
@@ -92,7 +92,7 @@ static int64_t again(const struct dc_span *spans, size_t count) {
 /** The pattern's last column, from reads of all files that are grouped by file first. */
 static int find_again(struct dc_pattern *patterns, size_t files, const struct dc_span *reads, size_t count) {
   size_t *starts = calloc(files + 2, sizeof(*starts));
-  struct dc_span *grouped = malloc((count ? 2 * count : 1) * sizeof(*grouped));
+  struct dc_span *grouped = malloc((count + count / 2 + 1) * sizeof(*grouped));
   int rc = -ENOMEM;
   if (!starts || !grouped)
     goto out;
@@ -104,7 +104,8 @@ static int find_again(struct dc_pattern *patterns, size_t files, const struct dc
     grouped[starts[reads[i].row + 1]++] = reads[i];
   for (size_t file = 0; file < files; file++) {
     size_t own = starts[file + 1] - starts[file];
-    patterns[file].again = again(dc_sort(grouped + starts[file], grouped + count, own), own);
+    dc_sort(grouped + starts[file], grouped + count, own);
+    patterns[file].again = again(grouped + starts[file], own);
   }
   rc = 0;
 out:

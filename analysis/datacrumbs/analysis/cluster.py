@@ -19,7 +19,8 @@ from datacrumbs.analysis import load, progress, sources
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
 from datacrumbs.analysis.lines import LineBuffer
 from datacrumbs.analysis.partial import Partial, merge
-from datacrumbs.analysis.parts import Part, Parts, Shelf
+from datacrumbs.analysis.parts import Part, Parts
+from datacrumbs.analysis.room import Room, Shelf
 from datacrumbs.analysis.trace import processors, temporary_folder, told_when_short
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
@@ -168,7 +169,7 @@ def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
 def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Share:
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
-    with Parts(Shelf(None)) as parts:
+    with Parts(Shelf(Room())) as parts:
         notes = load.read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
     words = {name: tuple(part.partial.words[name]) for name in ("function", "thread")}

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from datacrumbs.analysis import catalog, layers, load, profiles, progress, sources, tables
+from datacrumbs.analysis import catalog, layers, load, memory, profiles, progress, sources, tables
 from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
-from datacrumbs.analysis.parts import Part, Parts, Shelf, part_of, words_of
+from datacrumbs.analysis.parts import ROOM, Part, Parts, part_of, words_of
 from datacrumbs.analysis.patterns import Moves, kinds
+from datacrumbs.analysis.room import Room, Shelf
 from datacrumbs.analysis.trace import Reading, Traces, processors, temporary_folder, told_when_short
 
 if TYPE_CHECKING:
@@ -146,7 +147,12 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
     """
     paths = sources.find(names)
     threads = workers or processors()
-    with temporary_folder() as spill, Parts(Shelf(Path(spill))) as parts, _later(Path(spill), threads) as database:
+    room = min(ROOM, memory.share())
+    with (
+        temporary_folder() as spill,
+        Parts(Shelf(Room(Path(spill), room))) as parts,
+        _later(Path(spill), threads) as database,
+    ):
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             notes = load.read(paths, parts, load.inserter(database), advance, threads)
         with told_when_short(), ThreadPoolExecutor(threads) as pool, progress.working("adding up"):

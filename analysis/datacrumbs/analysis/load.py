@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-from datacrumbs.analysis import members, schema
+from datacrumbs.analysis import members, memory, schema
+from datacrumbs.analysis.collect import Collector
 from datacrumbs.analysis.columns import (
     Calls,
-    Collector,
     Function,
     Rows,
     Sink,
@@ -35,6 +35,7 @@ from datacrumbs.analysis.columns import (
 from datacrumbs.analysis.lines import MAX_LINE, LineBuffer
 from datacrumbs.analysis.members import Damage, MemberEnd, Span
 from datacrumbs.analysis.progress import Progress
+from datacrumbs.analysis.room import Room
 from datacrumbs.core.files import open_regular, read_error
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Job:
 
 
 def load(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int, room: Room
 ) -> tuple[Calls, list[Note]]:
     """Reads trace files: calls become columns, all other lines rows of `records`.
 
@@ -86,6 +87,7 @@ def load(
         paths: the files; a record's `source` is its file's index here.
         progress: is told of compressed bytes that were read.
         workers: how many threads inflate and take apart.
+        room: for the calls.
 
     Returns:
         The calls; what could not be read, and why, in the order of the files.
@@ -94,7 +96,7 @@ def load(
         NoInputError: a file cannot be opened or read.
         BusyError: memory is short.
     """
-    with Collector() as collector:
+    with Collector(room) as collector:
         notes = read(paths, collector, inserter(lambda: database), progress, workers)
         return collector.finish(odd_calls(database)), notes
 
@@ -306,6 +308,7 @@ def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "temp_directory": str(spill),
+        "memory_limit": f"{memory.share()}B",
         "preserve_insertion_order": False,
         # Else DuckDB may come to pack the table in the middle of loading it, at twice the memory and a third more time.
         "checkpoint_threshold": "16TB",

@@ -6,11 +6,8 @@ few calls that it is about are asked for, wherever they were read.
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
@@ -19,11 +16,12 @@ from datacrumbs.analysis._columns import ffi
 from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
 from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
 from datacrumbs.analysis.patterns import Moves
+from datacrumbs.analysis.room import Shelf
 
 _AT_ONCE: Final = 1 << 17
 """Calls that are added up at once, at least: their columns are still in the processor's cache."""
 ROOM: Final = 768 << 20
-"""Bytes of what is kept that stay in memory; beyond that it goes into a file, which the kernel keeps as it sees fit."""
+"""Bytes of what is kept that stay in memory at most; beyond that they are on the disk."""
 
 _KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
                 "ret": np.int64, "offset": np.int64}  # fmt: skip
@@ -43,47 +41,6 @@ class Piece:
     columns: Mapping[str, Column]
     base: int
     """What to add to `ts`."""
-
-
-class Shelf:
-    """Keeps columns: in memory while there is room, then in a file without a name.
-
-    Args:
-        folder: where the file is made.
-        room: bytes that may be in memory.
-    """
-
-    def __init__(self, folder: Path | None, room: int = ROOM) -> None:
-        self._folder, self._room = folder, room
-        self._file: Any = None
-        self._lock = threading.Lock()
-
-    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The same columns, which nobody else may change any more. Several workers may ask at once."""
-        with self._lock:
-            return self._keep(columns)
-
-    def close(self) -> None:
-        """Keeps no more; the columns stay as long as somebody has them."""
-        if self._file is not None:
-            self._file.close()
-
-    def _keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        size = sum(column.nbytes for column in columns.values())
-        if size <= self._room or self._folder is None or not size:
-            self._room -= size
-            return dict(columns)
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as its columns)
-        begin = self._file.seek(0, 2)
-        for column in columns.values():
-            column.tofile(self._file)
-        whole: Column = np.memmap(self._file, np.uint8, "r", begin, (size,))
-        kept = {}
-        for name, column in columns.items():
-            kept[name] = whole[: column.nbytes].view(column.dtype)
-            whole = whole[column.nbytes :]
-        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +153,6 @@ class Parts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for worker in self._workers:
             worker.parser.close()
-        self.shelf.close()
 
     def worker(self) -> Worker:
         """One more worker."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from datacrumbs.analysis import layers, lifetimes, profiles, progress, sources, tables
+from datacrumbs.analysis import layers, lifetimes, memory, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import Note, database, load
+from datacrumbs.analysis.room import Room
 from datacrumbs.core.errors import BusyError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     threads = workers or processors()
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-            calls, notes = load(connection, paths, advance, threads)
+            calls, notes = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
         calls = lifetimes.split(connection, calls)
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
@@ -111,12 +112,12 @@ def processors() -> int:
 
 @contextmanager
 def told_when_short() -> Iterator[None]:
-    """Turns DuckDB's error when memory is short into ours."""
+    """Turns the errors of DuckDB and of numpy when memory is short into ours."""
     import duckdb
 
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise BusyError(
             "not enough memory and temporary space for so many events",
             "give fewer traces at once, or point TMPDIR to a folder with more room",

@@ -10,7 +10,7 @@ import pytest
 from datacrumbs.analysis import gain, parts
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
-from datacrumbs.analysis.parts import Shelf
+from datacrumbs.analysis.room import Room, Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
