@@ -89,9 +89,15 @@ struct dc_moves {
   const uint32_t *thread;
   const uint8_t *kind;
   const int64_t *ts, *ret, *offset;
-  const uint32_t *order;
 };
 struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);
+struct dc_patterns {
+  struct dc_pattern *files;
+  ...;
+};
+struct dc_patterns *dc_patterns_create(size_t files);
+void dc_patterns_destroy(struct dc_patterns *found);
+int dc_patterns_add(struct dc_patterns *found, const struct dc_moves *moves);
+int dc_patterns_finish(struct dc_patterns *found);

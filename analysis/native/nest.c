@@ -160,8 +160,7 @@ static bool push(struct sweep *sweep, const struct dc_span *span, uint32_t place
   nest->parent[place] = parent ? parent->place : DC_NO_PARENT;
   nest->last[place] = place + 1;
   nest->exclusive[place] = 0;
-  nest->node[place] =
-      path_of(sweep->paths, nest, parent ? nest->node[parent->place] : DC_NO_PARENT, span->function);
+  nest->node[place] = path_of(sweep->paths, nest, parent ? nest->node[parent->place] : DC_NO_PARENT, span->function);
   sweep->stack[sweep->depth++] =
       (struct frame){end, span->end, span->begin, span->length, span->function, place, greater};
   return nest->node[place] != DC_NO_PARENT;

@@ -2,8 +2,8 @@
 /**
  * Which call is inside which: one sweep over each thread's calls in the order of their begins, with a stack.
  *
- * The columns may be larger than memory and lie in files that are mapped: the input is read once from end to end, and all
- * else is gone through thread by thread, so that each page is needed for a short while.
+ * The columns may be larger than memory and lie in files that are mapped: the input is read once from end to end, and
+ * all else is gone through thread by thread, so that each page is needed for a short while.
  */
 #ifndef DATACRUMBS_NEST_H
 #define DATACRUMBS_NEST_H

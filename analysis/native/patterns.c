@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "patterns.h"
 
-#include "rows.h"
-#include "sort.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #define SMALL 4096           /* patterns.SMALL */
 #define FARTHEST (1ll << 44) /* offsets are taken as at most this, 16 TiB */
-#define LARGEST (1ll << 62)  /* a call moves no more than this, so that ends cannot run over */
+#define LARGEST (1ll << 61)  /* a call moves no more than this, so that ends cannot run over */
+#define FIRST_READS 4096
 
-/** Where a stream has come to. */
+/** Where a stream has come to: what one thread did to one file. */
 struct stream {
+  uint64_t thread, file;
+  int64_t ts; /* of its last call */
   int64_t at; /* where the next call begins that does not say so */
   bool sure;  /* it was opened or sought in, so that `at` is known */
-  int64_t begin, end, step;
   bool has_call, has_step;
+  int64_t begin, end, step;
+  size_t read;  /* place in `reads` of its last read */
+  size_t turns; /* how often `reads` had been joined then, and one; 0: there was none */
 };
 
 /** Calls of one size on one file. */
@@ -61,7 +63,7 @@ static bool add_call(struct dc_pattern *pattern, struct stream *stream, uint8_t 
   pattern->placed += placed;
   pattern->aligned += placed && begin % SMALL == 0;
   pattern->extent = begin + size > pattern->extent ? begin + size : pattern->extent;
-  *span = (struct dc_span){begin, begin + size, size, 0, 0};
+  *span = (struct dc_span){.begin = begin, .end = begin + size};
   return placed && kind == DC_MOVE_READ;
 }
 
@@ -78,75 +80,105 @@ static bool add_size(struct dc_rows *sizes, struct dc_pattern *pattern, uint16_t
   return true;
 }
 
-/** Bytes that were read and had been read before: all, less those that were read at least once. */
-static int64_t again(const struct dc_span *spans, size_t count) {
-  int64_t covered = 0, bytes = 0;
-  for (size_t i = 0; i < count; i++) {
-    int64_t fresh = spans[i].end - (spans[i].begin > covered ? spans[i].begin : covered);
-    bytes += spans[i].end - spans[i].begin - (fresh > 0 ? fresh : 0);
-    covered = spans[i].end > covered ? spans[i].end : covered;
-  }
-  return bytes;
+struct dc_patterns *dc_patterns_create(size_t files) {
+  struct dc_patterns *found = calloc(1, sizeof(*found));
+  if (!found)
+    return NULL;
+  dc_rows_init(&found->streams, sizeof(struct stream));
+  dc_rows_init(&found->sizes, sizeof(struct size_count));
+  found->files = calloc(files ? files : 1, sizeof(*found->files));
+  if (found->files)
+    return found;
+  dc_patterns_destroy(found);
+  return NULL;
 }
 
-/** The pattern's last column, from reads of all files that are grouped by file first. */
-static int find_again(struct dc_pattern *patterns, size_t files, const struct dc_span *reads, size_t count) {
-  size_t *starts = calloc(files + 2, sizeof(*starts));
-  struct dc_span *grouped = malloc((count + count / 2 + 1) * sizeof(*grouped));
-  int rc = -ENOMEM;
-  if (!starts || !grouped)
-    goto out;
-  for (size_t i = 0; i < count; i++)
-    starts[reads[i].row + 2]++;
-  for (size_t i = 2; i < files + 2; i++)
-    starts[i] += starts[i - 1];
-  for (size_t i = 0; i < count; i++)
-    grouped[starts[reads[i].row + 1]++] = reads[i];
-  for (size_t file = 0; file < files; file++) {
-    size_t own = starts[file + 1] - starts[file];
-    dc_sort(grouped + starts[file], grouped + count, own);
-    patterns[file].again = again(grouped + starts[file], own);
-  }
-  rc = 0;
-out:
-  free(starts);
-  free(grouped);
-  return rc;
+void dc_patterns_destroy(struct dc_patterns *found) {
+  if (!found)
+    return;
+  dc_rows_deinit(&found->streams);
+  dc_rows_deinit(&found->sizes);
+  free(found->files);
+  free(found->reads);
+  free(found);
 }
 
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files) {
-  struct dc_rows sizes;
-  struct dc_span *reads = malloc((moves->size ? moves->size : 1) * sizeof(*reads));
-  struct stream stream = {0};
-  size_t count = 0;
-  int rc = -ENOMEM;
-  dc_rows_init(&sizes, sizeof(struct size_count));
-  if (!reads)
-    goto out;
-  for (size_t i = 0; i < moves->size; i++) {
-    uint32_t row = moves->order[i], before = i ? moves->order[i - 1] : row;
-    uint16_t file = moves->file[row];
-    uint8_t kind = moves->kind[row];
-    int64_t ret = moves->ret[row];
-    if (!i || file != moves->file[before] || moves->thread[row] != moves->thread[before]) {
-      stream = (struct stream){0};
-    } else if (moves->ts[row] < moves->ts[before]) {
-      rc = -EILSEQ;
-      goto out;
+/** Makes one of reads that overlap or touch, and counts what was read again: all, less what was read at least once. */
+static int join_reads(struct dc_patterns *found) {
+  struct dc_span *reads = found->reads, *other = malloc((found->count / 2 + 1) * sizeof(*other));
+  size_t kept = 0;
+  if (!other)
+    return -ENOMEM;
+  dc_sort(reads, other, found->count);
+  free(other);
+  for (size_t i = 0; i < found->count; i++) {
+    struct dc_span *last = kept ? &reads[kept - 1] : NULL;
+    if (last && last->row == reads[i].row && reads[i].begin <= last->end) {
+      int64_t end = reads[i].end < last->end ? reads[i].end : last->end;
+      found->files[last->row].again += end - reads[i].begin;
+      last->end = reads[i].end > last->end ? reads[i].end : last->end;
+    } else {
+      reads[kept++] = reads[i];
     }
+  }
+  found->count = kept;
+  found->turns++;
+  return 0;
+}
+
+/** Remembers a read. What goes on where the stream's last one ended takes no room, nor does what is read again. */
+static int add_read(struct dc_patterns *found, struct stream *stream, const struct dc_span *span) {
+  struct dc_span *last = found->reads + stream->read;
+  if (stream->turns == found->turns + 1 && last->end == span->begin) {
+    last->end = span->end;
+    return 0;
+  }
+  if (found->count == found->room) {
+    if (found->count && join_reads(found))
+      return -ENOMEM;
+    if (2 * found->count >= found->room) {
+      size_t room = found->room ? 2 * found->room : FIRST_READS;
+      struct dc_span *reads = realloc(found->reads, room * sizeof(*reads));
+      if (!reads)
+        return -ENOMEM;
+      found->reads = reads;
+      found->room = room;
+    }
+  }
+  stream->read = found->count;
+  stream->turns = found->turns + 1;
+  found->reads[found->count++] = *span;
+  return 0;
+}
+
+int dc_patterns_add(struct dc_patterns *found, const struct dc_moves *moves) {
+  for (size_t i = 0; i < moves->size; i++) {
+    uint16_t file = moves->file[i];
+    uint8_t kind = moves->kind[i];
+    int64_t ret = moves->ret[i];
+    struct stream *stream = dc_rows_get(&found->streams, moves->thread[i], file);
+    struct dc_span span;
+    if (!stream)
+      return -ENOMEM;
+    if (moves->ts[i] < stream->ts)
+      return -EILSEQ;
+    stream->ts = moves->ts[i];
     if (kind >= DC_MOVE_SEEK) {
-      stream.at = kind == DC_MOVE_SEEK ? ret : 0;
-      stream.sure = true;
+      stream->at = kind == DC_MOVE_SEEK ? ret : 0;
+      stream->sure = true;
       continue;
     }
-    if (add_call(&patterns[file], &stream, kind, ret, moves->offset[row], &reads[count]))
-      reads[count++].row = file;
-    if (ret > 0 && !add_size(&sizes, &patterns[file], file, clamp(ret, LARGEST)))
-      goto out;
+    if (add_call(&found->files[file], stream, kind, ret, moves->offset[i], &span)) {
+      /* One order for all files: of each, the begins are below FARTHEST. */
+      int64_t base = (int64_t)file * (2 * FARTHEST);
+      span = (struct dc_span){.begin = base + span.begin, .end = base + span.end, .row = file};
+      if (add_read(found, stream, &span))
+        return -ENOMEM;
+    }
+    if (ret > 0 && !add_size(&found->sizes, &found->files[file], file, clamp(ret, LARGEST)))
+      return -ENOMEM;
   }
-  rc = find_again(patterns, files, reads, count);
-out:
-  dc_rows_deinit(&sizes);
-  free(reads);
-  return rc;
+  return 0;
 }
+
+int dc_patterns_finish(struct dc_patterns *found) { return found->count ? join_reads(found) : 0; }

@@ -5,19 +5,21 @@
 #ifndef DATACRUMBS_PATTERNS_H
 #define DATACRUMBS_PATTERNS_H
 
+#include "rows.h"
+#include "sort.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 enum dc_move_kind { DC_MOVE_READ = 1, DC_MOVE_WRITE = 2, DC_MOVE_SEEK = 3, DC_MOVE_OPEN = 4 };
 
-/** Calls by stream (what one thread did to one file), and those of one stream in the order of their begins. */
+/** Calls that read, wrote, sought or opened, those of one thread on one file in the order of their begins. */
 struct dc_moves {
   size_t size;
   const uint16_t *file;
   const uint32_t *thread;
   const uint8_t *kind;
   const int64_t *ts, *ret, *offset; /* offset below zero: the call does not say */
-  const uint32_t *order;            /* the order meant: rows of the columns */
 };
 
 /** Figures of one file. */
@@ -25,7 +27,21 @@ struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
 
-/** Fills in the figures of `files` files, which are zero before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);
+/** What was found so far: it grows with files, threads, sizes and places that were read, and not with calls. */
+struct dc_patterns {
+  struct dc_pattern *files;
+  struct dc_rows streams, sizes;
+  struct dc_span *reads; /* by place in all files, one behind another; `row` is the file */
+  size_t count, room;
+  size_t turns; /* how often reads were joined */
+};
+
+/** NULL when memory is short. */
+struct dc_patterns *dc_patterns_create(size_t files);
+void dc_patterns_destroy(struct dc_patterns *found);
+/** Adds calls that follow those before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
+int dc_patterns_add(struct dc_patterns *found, const struct dc_moves *moves);
+/** Makes `again` whole, when all calls were added. Returns 0 or -ENOMEM. */
+int dc_patterns_finish(struct dc_patterns *found);
 
 #endif

@@ -50,7 +50,8 @@ def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
     before = [sum(calls for _, _, calls in rows[:number]) for number in range(len(rows))]
     chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
     files = [file for file, _ in chosen]
-    known = patterns.of_moves(traces.moves(files, summary.header.total_categories), files)
+    moves = traces.moves(files, summary.header.total_categories)
+    known = patterns.of_moves(lambda: moves, files)
     return tuple(findings.find(summary, {path: known[file] for file, path in chosen if file in known}))
 
 

@@ -76,18 +76,15 @@ class Gathered(Reading):
             wanted[function_word(function)] = [bounds(int(mine["bucket"][one])) for one in at]
         return wanted, ranks
 
-    def moves(self, files: Sequence[int], categories: Sequence[str]) -> Moves:
-        """What calls of some categories did to some files, in the order of the traces."""
+    def moves(self, files: Sequence[int], categories: Sequence[str]) -> list[Moves]:
+        """What calls of some categories did to some files, part by part in the order of the traces."""
         of_functions = zip(self.functions, kinds(self.functions, categories), strict=True)
         chosen = {self.files[file]: place for place, file in enumerate(files) if file < len(self.files)}
         answers = self.ask("moves", (chosen, {function_word(one): kind for one, kind in of_functions if kind}))
         pieces = []
         for numbers, answer in zip(self.maps, answers, strict=True):
             pieces += [(at, moves._replace(thread=numbers["thread"][moves.thread])) for at, moves in answer]
-        pieces.sort(key=lambda pair: pair[0])
-        if not pieces:
-            return Moves(*[np.empty(0, np.int64)] * len(Moves._fields))
-        return Moves(*(np.concatenate(columns) for columns in zip(*(moves for _, moves in pieces), strict=True)))
+        return [moves for _, moves in sorted(pieces, key=lambda pair: pair[0])]
 
     def busy(self, categories: Sequence[str]) -> dict[int, tuple[Column, Column]]:
         """For each process the time in which it was in calls of some categories: spans that do not overlap.

@@ -7,12 +7,13 @@ as it reads them, counts such processes, but has one row for all lives of an id.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from datacrumbs.analysis import schema
-from datacrumbs.analysis.columns import Calls
+from datacrumbs.analysis.columns import Calls, Column, chunks
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,15 +48,25 @@ def split(database: duckdb.DuckDBPyConnection, calls: Calls) -> Calls:
     again = np.array([group is not None for group in groups] + [False])
     if not again.any():
         return calls
-    rows = np.flatnonzero(again[calls.thread])
-    rows = rows[np.argsort(calls.thread[rows], kind="stable")]
-    column, threads = calls.thread.copy(), list(calls.threads)
-    begins = np.flatnonzero(np.diff(calls.thread[rows], prepend=-1))
-    for mine in np.split(rows, begins[1:]) if len(rows) else ():
-        number = int(calls.thread[mine[0]])
-        moments = groups[number]
-        life = np.searchsorted(moments if moments is not None else [], calls.ts[mine], side="right")
+
+    def lives() -> Iterator[tuple[int, Column, Column]]:
+        """Of some calls of one thread: its number, their rows, and which life each was made in."""
+        for some in chunks(len(calls)):
+            rows = np.flatnonzero(again[calls.thread[some]]) + some.start
+            rows = rows[np.argsort(calls.thread[rows], kind="stable")]
+            begins = np.flatnonzero(np.diff(calls.thread[rows], prepend=-1))
+            for mine in np.split(rows, begins[1:]) if len(rows) else ():
+                number = int(calls.thread[mine[0]])
+                moments = groups[number]
+                life = np.searchsorted(moments if moments is not None else [], calls.ts[mine], side="right")
+                yield number, mine, life
+
+    later = sorted({(number, one) for number, _, life in lives() for one in np.unique(life[life > 0]).tolist()})
+    number_of = {key: len(calls.threads) + place for place, key in enumerate(later)}
+    column = calls.room.empty(len(calls), np.uint32)
+    column[:] = calls.thread
+    for number, mine, life in lives():
         for one in np.unique(life[life > 0]).tolist():
-            column[mine[life == one]] = len(threads)
-            threads.append(threads[number]._replace(life=one))
-    return replace(calls, thread=column, threads=tuple(threads))
+            column[mine[life == one]] = number_of[number, one]
+    threads = [calls.threads[number]._replace(life=one) for number, one in later]
+    return replace(calls, thread=column, threads=(*calls.threads, *threads))

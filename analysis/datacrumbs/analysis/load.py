@@ -49,6 +49,8 @@ MAX_SPAN: Final = 64 << 20
 """Compressed bytes of a span that is read in one go; members that are longer are read piece by piece."""
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
+LEAST: Final = 256 << 20
+"""Bytes that DuckDB may use in any case: its JSON reader takes eight times `MAX_OBJECT` for each thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +310,7 @@ def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "temp_directory": str(spill),
-        "memory_limit": f"{memory.share()}B",
+        "memory_limit": f"{max(memory.share(), LEAST)}B",
         "preserve_insertion_order": False,
         # Else DuckDB may come to pack the table in the middle of loading it, at twice the memory and a third more time.
         "checkpoint_threshold": "16TB",

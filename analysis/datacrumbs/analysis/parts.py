@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi
-from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
+from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, chunks, function_of, function_word, view
 from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
 from datacrumbs.analysis.patterns import Moves
 from datacrumbs.analysis.room import Shelf
@@ -183,8 +183,13 @@ def _narrow(column: Column) -> Column:
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:
     """Calls that are in memory as a part."""
-    columns = {name: calls.columns[name] for name in _KEPT}
-    return Part(partial, [Piece(source, 0, 0, columns, 0)] if len(calls) else [])
+    return Part(
+        partial,
+        [
+            Piece(source, rows.start, 0, {name: calls.columns[name][rows] for name in _KEPT}, 0)
+            for rows in chunks(len(calls))
+        ],
+    )
 
 
 def words_of(calls: Calls) -> dict[str, tuple[str, ...]]:

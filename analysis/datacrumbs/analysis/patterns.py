@@ -7,14 +7,14 @@ its place follows from what the stream did since it opened the file or sought in
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Column, Function, no_memory
+from datacrumbs.analysis.columns import Column, Function, chunks, no_memory
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096
@@ -77,6 +77,10 @@ class Moves(NamedTuple):
     """Below zero: the call does not say."""
 
 
+_KINDS: Final = (np.uint16, np.uint32, np.uint8, np.int64, np.int64, np.int64)
+"""Of the columns of `Moves`, as C takes them."""
+
+
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
     """The patterns of some files.
 
@@ -88,17 +92,18 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     calls = traces.calls
     # Files that only profiles know have no calls of their own.
     files = [file for file in files if file < len(calls.files)]
-    place_of = np.full(len(calls.files), -1, np.int64)
+    place_of = np.full(len(calls.files) + 1, -1, np.int64)
     place_of[files] = range(len(files))
     kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
-    rows = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0) & (calls.ret >= 0))
-    return of_moves(
-        Moves(
-            place_of[calls.file[rows]], calls.thread[rows], kind_of[calls.function[rows]], calls.ts[rows],
-            calls.ret[rows], calls.offset[rows],
-        ),
-        files,
-    )  # fmt: skip
+
+    def moves() -> Iterator[Moves]:
+        for some in chunks(len(calls)):
+            kind, place, ret = kind_of[calls.function[some]], place_of[calls.file[some]], calls.ret[some]
+            rows = np.flatnonzero((kind > 0) & (place >= 0) & (ret >= 0))
+            columns = (calls.thread[some], kind, calls.ts[some], ret, calls.offset[some])
+            yield Moves(place[rows].astype(np.uint16), *(column[rows] for column in columns))
+
+    return of_moves(moves, files)
 
 
 def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]:
@@ -107,36 +112,43 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
     return [_kind(one.name) if one.category in counted else 0 for one in functions]
 
 
-def of_moves(moves: Moves, files: Sequence[int]) -> dict[int, FilePattern]:
+def of_moves(moves: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dict[int, FilePattern]:
     """The patterns of some files that the calls on them show.
+
+    Args:
+        moves: gives the calls, part by part; it may be asked twice.
+        files: what the numbers of files in them stand for.
 
     Raises:
         BusyError: memory is short.
     """
-    if not len(moves.file):
-        return {}
-    stream = moves.thread.astype(np.int64) * len(files) + moves.file
-    found = ffi.new("struct dc_pattern[]", len(files))
-    rc = _find(moves, by_groups(stream), found)
-    if rc == -errno.EILSEQ:  # a thread's calls are not in the order of their begins, which is rare
-        found = ffi.new("struct dc_pattern[]", len(files))
-        rc = _find(moves, np.lexsort((moves.ts, stream)), found)
-    if rc:
+    found = _find(moves(), len(files))
+    if found is None:  # a thread's calls are not in the order of their begins, which is rare
+        whole = Moves(*(np.concatenate(columns) for columns in zip(*moves(), strict=True)))
+        order = np.lexsort((whole.ts, whole.file, whole.thread))
+        found = _find([Moves(*(column[order] for column in whole))], len(files))
+    figures = zip(files, found.files[0 : len(files)], strict=True)
+    return {file: _pattern(one) for file, one in figures if one.reads or one.writes}
+
+
+def _find(parts: Iterable[Moves], files: int) -> Any:
+    """The struct dc_patterns of all parts together; None where they are not in order."""
+    made = lib.dc_patterns_create(files)
+    if made == ffi.NULL:
         raise no_memory()
-    return {file: _pattern(one) for file, one in zip(files, found, strict=True) if one.reads or one.writes}
-
-
-def _find(moves: Moves, order: Column, found: Any) -> int:
-    arrays = {
-        "file": ("uint16_t *", moves.file, np.uint16), "thread": ("uint32_t *", moves.thread, np.uint32),
-        "kind": ("uint8_t *", moves.kind, np.uint8), "ts": ("int64_t *", moves.ts, np.int64),
-        "ret": ("int64_t *", moves.ret, np.int64), "offset": ("int64_t *", moves.offset, np.int64),
-        "order": ("uint32_t *", order, np.uint32),
-    }  # fmt: skip
-    columns = {name: (kind, np.ascontiguousarray(array, dtype)) for name, (kind, array, dtype) in arrays.items()}
-    pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in columns.items()}
-    moved = ffi.new("struct dc_moves *", {"size": len(order), **pointers})
-    return int(lib.dc_patterns_find(moved, found, len(found)))
+    found = ffi.gc(made, lib.dc_patterns_destroy)
+    for part in parts:
+        columns = [np.ascontiguousarray(column, kind) for column, kind in zip(part, _KINDS, strict=True)]
+        names = zip(Moves._fields, columns, strict=True)
+        pointers = {name: ffi.from_buffer(f"{column.dtype}_t *", column) for name, column in names}
+        rc = lib.dc_patterns_add(found, ffi.new("struct dc_moves *", {"size": len(part.file), **pointers}))
+        if rc == -errno.EILSEQ:
+            return None
+        if rc:
+            raise no_memory()
+    if lib.dc_patterns_finish(found):
+        raise no_memory()
+    return found
 
 
 def _pattern(one: Any) -> FilePattern:
@@ -144,19 +156,6 @@ def _pattern(one: Any) -> FilePattern:
         one.reads, one.writes, one.sequential, one.strided, one.random, one.common_size,
         one.common / (one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
     )  # fmt: skip
-
-
-def by_groups(numbers: Column) -> Column:
-    """An order that brings equal whole numbers together, those of one group in the order in which they are.
-
-    16 bits at a time, since numpy sorts those in linear time.
-    """
-    low = numbers - numbers.min() if len(numbers) else numbers
-    order = np.argsort((low & 0xFFFF).astype(np.uint16), kind="stable")
-    most = int(low.max()) if len(low) else 0
-    for shift in range(16, most.bit_length(), 16):
-        order = order[np.argsort(((low >> shift) & 0xFFFF).astype(np.uint16)[order], kind="stable")]
-    return order
 
 
 def _kind(name: str) -> int:

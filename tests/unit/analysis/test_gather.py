@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from datacrumbs.analysis import gain, parts
+from datacrumbs.analysis import gain, gather
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
-from datacrumbs.analysis.room import Room, Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
@@ -42,7 +40,7 @@ def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
 def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gathered([str(trace)], workers=2) as parted:
         expected = summarise(parted), gain.findings_of(parted, summarise_again(parted))
-    monkeypatch.setattr(parts.Shelf.__init__, "__defaults__", (100_000,))
+    monkeypatch.setattr(gather, "ROOM", 100_000)
     with gathered([str(trace)], workers=2) as parted:
         spilled = summarise(parted), gain.findings_of(parted, summarise_again(parted))
     assert spilled == expected and expected[1]
@@ -52,16 +50,6 @@ def summarise_again(parted: object) -> Summary:
     """The tables of a summary can be made once: made anew for the findings."""
     parted.database.execute("DROP TABLE tally")  # type: ignore[attr-defined]
     return summarise(parted)  # type: ignore[arg-type]
-
-
-def test_a_shelf_keeps_values_wherever_they_lie(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, room=1000)
-    columns = [{"a": np.arange(n, n + 50, dtype=np.uint16), "b": np.full(50, -n, np.int64)} for n in range(20)]
-    kept = [shelf.keep(column) for column in columns]
-    shelf.close()
-    for before, after in zip(columns, kept, strict=True):
-        assert all((before[name] == after[name]).all() and before[name].dtype == after[name].dtype for name in before)
-    assert not list(tmp_path.iterdir()), "the file has no name"
 
 
 def test_unusual_and_ordinary_calls_add_up(tmp_path: Path) -> None:

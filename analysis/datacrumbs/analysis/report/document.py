@@ -5,7 +5,7 @@ docs/reading-reports.md describes the page that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey
 from datacrumbs.analysis.nest import nest
-from datacrumbs.analysis.patterns import FilePattern
 from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.report import cubes, lanes, spans
 from datacrumbs.analysis.report.codes import Codes
@@ -54,8 +53,6 @@ Maker = Callable[[Budget], dict[str, Any]]
 
 STEPS: Final = ("nesting", "numbering", "explaining functions and files", "slices of time", "single calls", "timeline")
 """What is done one after another, the last three for each budget."""
-_AT_ONCE: Final = 1 << 20
-"""Calls on files whose patterns are looked at together."""
 
 
 def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (), step: Steps = unseen) -> Maker:
@@ -76,7 +73,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     ids = codes.file_ids[: cubes.FILES]
     step(STEPS[2])
     with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:  # numpy leaves room for both
-        patterns_of = pool.submit(_patterns, traces, ids, summary)
+        patterns_of = pool.submit(patterns.find, traces, ids, summary.header.total_categories)
         explained = explanations(traces, codes, nested, codes.start_us)
         known = patterns_of.result()
     found = findings.find(summary, {codes.paths[code]: known[file] for code, file in enumerate(ids) if file in known})
@@ -127,20 +124,6 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         }  # fmt: skip
 
     return make
-
-
-def _patterns(traces: Traces, files: Sequence[int], summary: Summary) -> dict[int, FilePattern]:
-    """The patterns of files, some at a time, so that their calls are few enough to be looked at together."""
-    counts = np.bincount(traces.calls.file, minlength=max(files, default=0) + 1)
-    found: dict[int, FilePattern] = {}
-    batch, calls = [], 0
-    for file in files:
-        batch.append(file)
-        calls += int(counts[file])
-        if calls >= _AT_ONCE or file == files[-1]:
-            found |= patterns.find(traces, batch, summary.header.total_categories)
-            batch, calls = [], 0
-    return found
 
 
 def _finding(finding: findings.Finding) -> dict[str, Any]:
