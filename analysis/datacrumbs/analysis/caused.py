@@ -17,6 +17,10 @@ from datacrumbs.analysis.columns import NO_SUB, Calls, Column
 WINDOW_NS: Final = 60_000_000_000
 """How long after a call something on its file is still held to be its consequence: twice the kernel's
 dirty_expire_centisecs (Documentation/admin-guide/sysctl/vm.rst), after which dirty pages are written at the latest."""
+_AT_ONCE: Final = 1 << 20
+"""Spans that are looked at together, about."""
+_SAMPLE: Final = 64
+"""Of so many spans, one tells where windows shall begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,29 @@ def spans(calls: Calls, rows: Column) -> tuple[Column, Column]:
 
 def union(begin: Column, end: Column) -> tuple[Column, Column]:
     """Spans that do not overlap and cover the same time, sorted."""
+    if (begin[1:] > end[:-1]).all():
+        return begin, end
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], np.maximum.accumulate(end[order])
     first = np.ones(len(begin), bool)
     first[1:] = begin[1:] > end[:-1]
     starts = np.flatnonzero(first)
     return begin[starts], end[np.append(starts[1:], len(begin)) - 1]
+
+
+def covered_by_any(lists: Sequence[tuple[Column, Column]]) -> int:
+    """How much time spans cover that `union` made, in several lists: looked at window by window, some at a time."""
+    samples = np.sort(np.concatenate([np.empty(0, np.int64), *(begin[::_SAMPLE] for begin, _ in lists)]))
+    edges = samples[:: _AT_ONCE // _SAMPLE].tolist()
+    total = 0
+    for low, high in zip(edges, [*edges[1:], np.iinfo(np.int64).max], strict=False):
+        found = []
+        for begin, end in lists:
+            inside = slice(np.searchsorted(end, low, side="right"), np.searchsorted(begin, high))
+            found.append((np.maximum(begin[inside], low), np.minimum(end[inside], high)))
+        first, last = union(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+        total += int((last - first).sum())
+    return total
 
 
 def covered(begin: Column, end: Column, at: Column) -> Column:

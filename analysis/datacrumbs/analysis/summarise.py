@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from datacrumbs.analysis import layers, lifetimes, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
-from datacrumbs.analysis.caused import union
+from datacrumbs.analysis.caused import covered_by_any
 from datacrumbs.analysis.completeness import judge
 from datacrumbs.analysis.gain import Busy, Spans, gain
 from datacrumbs.analysis.gather import QUANTILES, Gathered, of_traces
@@ -171,8 +171,7 @@ def _header(
     first, last = traces.database.execute(_SPAN).fetchall()[0]
     started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
     in_io = sum(row.busy_ns for row in processes)
-    together = [np.concatenate(columns) for columns in zip(*busy.values(), strict=True)]
-    io_wall = _length((*union(*together),)) if together else 0
+    io_wall = 1000 * covered_by_any(list(busy.values()))
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
     hosts = {host for host, _ in traces.catalog.processes} | {row.host for row in processes}
     known = {(row.host, row.pid) for row in processes}
