@@ -4,7 +4,7 @@
       --sources-->   trace files
       --members-->   pieces of inflated text, many gzip members at once
       --lines-->     whole lines in memory            (sound members take a shorter way: native/span.c)
-      --load-->      calls as columns                         (columns.py, native/parse.c)
+      --load-->      calls as columns                         (columns.py, collect.py, native/parse.c)
                      and other lines as `records` in DuckDB   (schema.py)
       --catalog-->   runs, processes, names behind hashes
       --tables-->    the columns as tables for SQL
@@ -14,6 +14,7 @@
       --summarise--> a Summary         --nest, subtrees, explain-->  an Explanation
       --reporters--> a terminal, a pipe, or JSON
 
+Columns lie in memory as long as there is room (room.py, memory.py), then in files without a name.
 `trace.open_traces` does the upper part and owns what it holds; a verb in commands/ asks the rest. The summary alone
 needs no calls in memory: `gather.gathered` opens traces for it. native/ has what
 is done for every line and every call.

@@ -132,7 +132,7 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
     """Reads trace files and folders of them for a summary, with a progress bar where it takes long.
 
     Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `parts.ROOM`
-    go to TMPDIR.
+    (or `memory.share`, if that is less) go to TMPDIR.
 
     Args:
         names: files or folders.

@@ -83,6 +83,8 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     """Reads trace files and folders of them, with a progress bar where it takes long.
 
+    Calls that are more than `memory.share` lie in TMPDIR.
+
     Args:
         names: files or folders.
         workers: threads to use; 0: one for each processor that this process may run on.
@@ -120,5 +122,5 @@ def told_when_short() -> Iterator[None]:
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise BusyError(
             "not enough memory and temporary space for so many events",
-            "give fewer traces at once, or point TMPDIR to a folder with more room",
+            "give fewer traces at once, or point TMPDIR to a folder with more space, on a disk",
         ) from error
