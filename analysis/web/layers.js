@@ -5,13 +5,14 @@ function layersView() {
   byId("layers-lead").textContent = layersPresent.length > 1
     ? "The job's time in traced calls, summed over threads. A block below another is a call inside it; what a block has no block below is its own time. Choose a block to look into it."
     : "The job's time in traced calls, summed over threads. This trace has one layer: trace libraries or the kernel as well, and their time stands above and below it.";
+  if (report.lanes.tid.some((tid) => tid >= KERNEL_LANES)) byId("layers-lead").append(" What the kernel did for the job elsewhere, such as requests at the device, stands beside the calls that waited for it; Explain puts it inside them.");
   const chart = el("div", { class: "icicle", role: "group", "aria-label": "Time by path, from the job to the innermost calls. Arrow keys go from block to block, Enter looks into one." });
   const detail = el("div", { class: "icicle-detail", "aria-live": "polite" });
   const ladder = el("div", { class: "ladder" });
   body.append(tonesLegend(), chart, detail, ladder);
   icicle(chart, detail);
   if (layersPresent.length > 1) ownTimes(ladder);
-  kindTimes(body);
+  modulesTable(body);
   body.append(el("h3", {}, "Functions"));
   functionsTable(body);
 }
@@ -84,20 +85,6 @@ function icicle(chart, detail) {
     if (next !== undefined) focusOn(next);
   }
   view(byId("layers"), () => { sums = treeOf(firstBin(), lastBin()); draw(); });
-}
-
-// What the calls that the totals count were for: reading, writing, making safe, looking after files.
-function kindTimes(body) {
-  const chart = el("div");
-  body.append(chart);
-  view(byId("layers"), () => {
-    const sums = sumsOf(firstBin(), lastBin()).fn;
-    const times = kinds.map((_, kind) => functions.reduce((sum, row, fn) => sum + (row.counted && row.kind === kind ? sums.time[fn] : 0), 0));
-    const total = times.reduce((a, b) => a + b, 0), most = Math.max(1, ...times);
-    fill(chart, el("h3", {}, "I/O calls by what they do"), el("dl", { class: "ladder-rows" }, kinds.map((name, kind) => el("div", {},
-      el("dt", {}, swatch(kindTone(kind)), name), el("dd", {}, bar(times[kind] / most, kindTone(kind))),
-      el("dd", { class: "num" }, times[kind] ? duration(times[kind]) : nothing()), el("dd", { class: "num muted" }, percent(times[kind] / Math.max(1, total)))))));
-  });
 }
 
 // What each layer took itself: without the calls inside its calls.

@@ -10,7 +10,7 @@
       --tables-->    the columns as tables for SQL
 
       --gather-->    sums over all calls, made part by part while they are read (partial.py, parts.py, native/reduce.c),
-                     on this machine or by a Dask cluster (cluster.py)
+                     on this machine or by a Dask cluster (cluster.py), which jobs may make up (workerjobs.py)
       --summarise--> a Summary         --nest, subtrees, explain-->  an Explanation
       --reporters--> a terminal, a pipe, or JSON
 

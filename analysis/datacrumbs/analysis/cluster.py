@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import load, progress, sources
+from datacrumbs.analysis import lifetimes, load, progress, sources, workerjobs
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
+from datacrumbs.analysis.lifetimes import Births
 from datacrumbs.analysis.lines import LineBuffer
 from datacrumbs.analysis.partial import Partial, merge
 from datacrumbs.analysis.parts import Part, Parts
@@ -25,6 +26,7 @@ from datacrumbs.analysis.trace import processors, temporary_folder, told_when_sh
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from dask_jobqueue import JobQueueCluster
     from distributed import Client
 
 CONNECT_SECONDS: Final = 10
@@ -48,12 +50,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the client must know of a share: lines that are no plain calls, what could not be read, and words."""
+    """What the client must know of a share: lines that are no plain calls, and what could not be read."""
 
     source: int
     lines: tuple[bytes, ...]
     notes: tuple[load.Note, ...]
-    words: dict[str, tuple[str, ...]]
 
 
 @contextmanager
@@ -79,9 +80,6 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
     ):
         shares = _submit(client, paths)
         with progress.working("adding up"):
-            sums = [client.submit(_sums, share) for share in shares]
-            while len(sums) > 1:
-                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
             insert = load.inserter(lambda: database)
             for one in told:
@@ -90,19 +88,27 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
                     buffer.add(lines)
                 if buffer.size:
                     insert(one.source, buffer)
-            odd = odd_part(database)
+            births = lifetimes.find(database)
+            odd = [part.split(births) for part in odd_part(database)]
+            if births:
+                shares = [client.submit(_split, share, births) for share in shares]
+            sums = [client.submit(_sums, share) for share in shares]
+            while len(sums) > 1:
+                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             whole = merge([*client.gather(sums), *(part.partial for part in odd)])
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
                 return [*answers, *(getattr(part, method)(*args) for part in odd)]
 
-            words = [*(one.words for one in told), *(part.partial.words for part in odd)]
+            words = client.gather([client.submit(_words, share) for share in shares])
+            words += (part.partial.words for part in odd)
             yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
 
 
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
+    """A client of the scheduler at an address, or of one with workers in jobs that are there for so long."""
     try:
         import distributed
     except ImportError as error:
@@ -112,6 +118,10 @@ def _connected(scheduler: str) -> Iterator[Client]:
         ) from error  # fmt: skip
     # Its own reports of lost connections come besides ours, and with tracebacks.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if workerjobs.are_wanted(scheduler):
+        with workerjobs.started(scheduler) as jobs, _client(jobs, scheduler) as client:
+            yield client
+        return
     try:
         # A client that is given a wrong address tries for long.
         distributed.comm.registry.get_backend(distributed.comm.parse_address(scheduler)[0])
@@ -120,8 +130,16 @@ def _connected(scheduler: str) -> Iterator[Client]:
         raise UsageError(
             f"'{scheduler}' is not the address of a Dask scheduler", "give one such as tcp://login1:8786"
         ) from error
+    with _client(scheduler, scheduler) as client:
+        yield client
+
+
+@contextmanager
+def _client(target: str | JobQueueCluster, scheduler: str) -> Iterator[Client]:
+    import distributed
+
     try:
-        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise UnavailableError(
             f"no Dask scheduler answers at {scheduler}", "see whether it runs, and which address it printed", who="user"
@@ -172,8 +190,11 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     with Parts(Shelf(Room())) as parts:
         notes = load.read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
-    words = {name: tuple(part.partial.words[name]) for name in ("function", "thread")}
-    return Share(part, Told(source, tuple(lines), tuple(notes), words))
+    return Share(part, Told(source, tuple(lines), tuple(notes)))
+
+
+def _split(share: Share, births: Births) -> Share:
+    return replace(share, part=share.part.split(births))
 
 
 def _sums(share: Share) -> Partial:
@@ -186,6 +207,10 @@ def _merged(partials: list[Partial]) -> Partial:
 
 def _told(share: Share) -> Told:
     return share.told
+
+
+def _words(share: Share) -> dict[str, tuple[str, ...]]:
+    return {name: share.part.partial.words[name] for name in ("function", "thread")}
 
 
 def _answer(share: Share, method: str, args: tuple[Any, ...]) -> Any:

@@ -266,7 +266,7 @@ def _words(dictionary: Any) -> list[str]:
 
 
 _BETWEEN: Final = "\ud800"
-"""Between a function's name and its category: half a surrogate, which no text that was read can hold."""
+"""Between a function's name and its category, a host and a life: half a surrogate, which no text that was read has."""
 
 
 def function_word(function: Function) -> str:
@@ -275,9 +275,9 @@ def function_word(function: Function) -> str:
 
 
 def thread_word(thread: Thread) -> str:
-    """A thread as native/parse.c writes it into its dictionary."""
+    """A thread as native/parse.c writes it into its dictionary; with its life, if that is not the first."""
     ids = np.array([NO_ID if number is None else number for number in thread[1:3]], np.int32)
-    return ids.tobytes().decode("latin-1") + thread.host
+    return ids.tobytes().decode("latin-1") + thread.host + (f"{_BETWEEN}{thread.life}" if thread.life else "")
 
 
 def function_of(word: str) -> Function:
@@ -288,7 +288,8 @@ def function_of(word: str) -> Function:
 def thread_of(word: str) -> Thread:
     """The thread behind a word of the dictionary."""
     pid, tid = np.frombuffer(word[:8].encode("latin-1"), np.int32).tolist()
-    return Thread(word[8:], None if pid == NO_ID else pid, None if tid == NO_ID else tid)
+    host, _, life = word[8:].partition(_BETWEEN)
+    return Thread(host, None if pid == NO_ID else pid, None if tid == NO_ID else tid, int(life or 0))
 
 
 def view(pointer: Any, size: int, kind: Any) -> Column:

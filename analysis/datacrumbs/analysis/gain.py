@@ -57,10 +57,10 @@ def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:
     data = sum(row.time_ns for row in rows if row.function in _DATA)
+    metadata = sum(row.time_ns for row in rows if row.function in layers.METADATA)
     sync = sum(row.time_ns for row in rows if row.function in layers.SYNCS)
     whole = sum(row.time_ns for row in rows)
-    rest = whole - data - sync
-    return Kinds(data, rest, sync, rest / whole if whole else 0.0)
+    return Kinds(data, metadata, sync, whole - data - metadata - sync, metadata / whole if whole else 0.0)
 
 
 def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
@@ -71,7 +71,7 @@ def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
     moved = [row.bytes_read + row.bytes_written for row in rows]
     bytes_ratio = max(moved) * len(rows) / sum(moved) if sum(moved) else 1.0
     ratio = top.busy_ns / mean if mean else 1.0
-    return Imbalance(len(rows), round(mean), top.busy_ns, top.host, top.pid, ratio, bytes_ratio)
+    return Imbalance(len(rows), round(mean), top.busy_ns, *top.key, ratio, bytes_ratio)
 
 
 def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:

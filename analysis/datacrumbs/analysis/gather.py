@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from datacrumbs.analysis import catalog, layers, load, memory, profiles, progress, sources, tables
+from datacrumbs.analysis import catalog, layers, lifetimes, load, memory, profiles, progress, sources, tables
 from datacrumbs.analysis.caused import union
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
@@ -114,7 +114,7 @@ def of_traces(traces: Traces) -> Gathered:
     """The same from calls that are all in memory."""
     calls = traces.calls
     categories = tuple(dict.fromkeys(function.category for function in calls.functions))
-    sums = sums_of(calls, [categories.index(function.category) for function in calls.functions])
+    sums = sums_of([calls.columns], [categories.index(function.category) for function in calls.functions])
     part = part_of(calls, Partial(words_of(calls), sums))
     identity = {
         "function": np.arange(len(calls.functions), dtype=np.uint32),
@@ -131,7 +131,7 @@ def of_traces(traces: Traces) -> Gathered:
 def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
     """Reads trace files and folders of them for a summary, with a progress bar where it takes long.
 
-    Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `parts.ROOM`
+    Memory grows with what is different in the traces, and by some 24 bytes for each call, of which all but `parts.ROOM`
     (or `memory.share`, if that is less) go to TMPDIR.
 
     Args:
@@ -154,6 +154,9 @@ def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
             notes = load.read(paths, parts, load.inserter(database), advance, threads)
         with told_when_short(), ThreadPoolExecutor(threads) as pool, progress.working("adding up"):
             found = [*parts.finish(), *odd_part(database())]
+            births = lifetimes.find(database())
+            if births:
+                found = list(pool.map(lambda part: part.split(births), found))
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 return list(pool.map(lambda part: getattr(part, method)(*args), found))
@@ -184,7 +187,7 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
     words, calls = odd.calls()
     functions = [function_of(word).category for word in words["function"]]
     categories = tuple(dict.fromkeys(functions))
-    sums = sums_of(calls, [categories.index(category) for category in functions])
+    sums = sums_of([calls.columns], [categories.index(category) for category in functions])
     return [part_of(calls, Partial(words | {"category": categories}, sums), source=LAST)]
 
 
@@ -195,7 +198,7 @@ def assemble(
     """Makes the tables of what the calls are about.
 
     Args:
-        database: has all lines that are no calls.
+        database: has all lines that are no calls, and the lives of processes (lifetimes.py).
         paths: the traces.
         notes: what could not be read.
         whole: the sums of all parts.

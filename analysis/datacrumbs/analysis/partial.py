@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.caused import union
-from datacrumbs.analysis.columns import Calls, Column, no_memory
+from datacrumbs.analysis.columns import Column, no_memory
 
 _SUMS: Final = [("time_high", "<i8"), ("time_low", "<i8"), ("moved_high", "<i8"), ("moved_low", "<i8")]
 _TALLY: Final = np.dtype([
@@ -111,18 +111,20 @@ class Reducer:
         )  # fmt: skip
 
 
-def sums_of(calls: Calls, categories: Sequence[int]) -> Sums:
+def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int]) -> Sums:
     """The sums of calls that are in memory.
 
     Args:
-        calls: all calls.
-        categories: a number for each of `calls.functions`.
+        parts: the columns of calls (columns.py), some calls at a time.
+        categories: a number for each function.
     """
     kinds = {"ts": "int64_t *", "dur": "int64_t *", "ns": "int64_t *", "ret": "int64_t *", "function": "uint32_t *",
              "thread": "uint32_t *", "file": "uint32_t *"}  # fmt: skip
-    pointers = {name: ffi.from_buffer(kind, calls.columns[name]) for name, kind in kinds.items()}
     reducer = Reducer()
-    reducer.add(ffi.new("struct dc_calls *", {"size": len(calls), **pointers}), np.array([*categories, 0], np.uint32))
+    for columns in parts:
+        pointers = {name: ffi.from_buffer(kind, columns[name]) for name, kind in kinds.items()}
+        calls = ffi.new("struct dc_calls *", {"size": len(columns["ts"]), **pointers})
+        reducer.add(calls, np.array([*categories, 0], np.uint32))
     return reducer.sums()
 
 

@@ -7,14 +7,26 @@ few calls that it is about are asked for, wherever they were read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi
-from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, chunks, function_of, function_word, view
-from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
+from datacrumbs.analysis.columns import (
+    Calls,
+    Column,
+    Parser,
+    Worker,
+    chunks,
+    function_of,
+    function_word,
+    thread_of,
+    thread_word,
+    view,
+)
+from datacrumbs.analysis.lifetimes import Births, Lives
+from datacrumbs.analysis.partial import NOTHING, Partial, Reducer, sums_of
 from datacrumbs.analysis.patterns import Moves
 from datacrumbs.analysis.room import Shelf
 
@@ -23,15 +35,17 @@ _AT_ONCE: Final = 1 << 17
 ROOM: Final = 768 << 20
 """Bytes of what is kept that stay in memory at most; beyond that they are on the disk."""
 
-_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
-                "ret": np.int64, "offset": np.int64}  # fmt: skip
+_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "dur": np.int64,
+                "ns": np.int64, "ret": np.int64, "offset": np.int64}  # fmt: skip
+_NO_RET: Final = -4096
+"""Below all that calls return as an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Calls of one stretch of a file, in its order; each column in the narrowest form that holds it.
 
-    `ret` and `offset` are -1 in place of what is below zero or unknown.
+    Where they are unknown, `ret` is no more than `_NO_RET`, and `offset` below zero.
     """
 
     source: int
@@ -53,6 +67,29 @@ class Part:
     def without_sums(self) -> Part:
         """The same for one who has the sums and asks for single calls."""
         return Part(Partial(self.partial.words, NOTHING), self.pieces)
+
+    def split(self, births: Births) -> Part:
+        """The same with threads of their own for each life of a process id: such threads are added up again."""
+        words = self.partial.words
+        lives = Lives([thread_of(word) for word in words["thread"]], births)
+        if not lives.several.any():
+            return self
+        pieces, again = [], []
+        for piece in self.pieces:
+            column = dict(piece.columns)
+            rows = np.flatnonzero(lives.several[column["thread"]])
+            if len(rows):
+                thread, ts = column["thread"].astype(np.uint32), column["ts"][rows].astype(np.int64) + piece.base
+                thread[rows] = lives.numbers(thread[rows], ts)
+                column["thread"] = _narrow(thread)
+                again.append({name: column[name][rows].astype(kind) for name, kind in _KEPT.items()} | {"ts": ts})
+            pieces.append(replace(piece, columns=column))
+        categories = [words["category"].index(function_of(word).category) for word in words["function"]]
+        sums, anew = self.partial.sums, sums_of(again, categories)
+        tally = np.concatenate([sums.tally[~lives.several[sums.tally["thread"]]], anew.tally])
+        lanes = *(lane for lane in sums.lanes if not lives.several[lane.thread]), *anew.lanes
+        threads = tuple(map(thread_word, lives.threads))
+        return Part(Partial({**words, "thread": threads}, replace(sums, tally=tally, lanes=lanes)), pieces)
 
     def within(self, wanted: Mapping[str, Sequence[tuple[int, int]]]) -> list[tuple[Column, Column]]:
         """Durations of calls between bounds.
@@ -168,7 +205,10 @@ class Parts:
 def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
     """Keeps a copy of columns that somebody else owns."""
     base = int(columns["ts"].min())
-    changed = {"ts": columns["ts"] - base} | {name: np.maximum(columns[name], -1) for name in ("ret", "offset")}
+    changed = {
+        "ts": columns["ts"] - base, "ret": np.maximum(columns["ret"], _NO_RET),
+        "offset": np.maximum(columns["offset"], -1),
+    }  # fmt: skip
     kept = shelf.keep({name: _narrow(changed.get(name, columns[name])) for name in columns})
     return Piece(source, offset, number, kept, base)
 
@@ -178,7 +218,8 @@ def _narrow(column: Column) -> Column:
     if low == high == -1:
         return np.full(len(column), -1, np.int8)
     kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
-    return column.astype(next((kind for kind in kinds if high <= np.iinfo(kind).max), column.dtype))
+    fits = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return column.astype(next(fits, column.dtype))
 
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError, UsageError
@@ -106,19 +107,19 @@ class Matcher:
         return fnmatch.fnmatchcase(text, self._pattern) if self._wild else self._pattern in text
 
 
-def is_process(traces: Traces, which: Selection, host: str, pid: int | None) -> bool:
-    """Whether a process is one of those that are asked for."""
-    if which.host and host != which.host:
+def is_process(traces: Traces, which: Selection, process: ProcessKey) -> bool:
+    """Whether a process is one of those that are asked for; a pid asks for all that had it."""
+    if which.host and process.host != which.host:
         return False
     if not which.process or which.process.isdigit():
-        return not which.process or str(pid) == which.process
-    known = traces.catalog.processes.get((host, pid))
+        return not which.process or str(process.pid) == which.process
+    known = traces.catalog.processes.get(process)
     return known is not None and (which.process in known.name or which.process in known.command)
 
 
 def _of_process(traces: Traces, which: Selection) -> Column:
-    rows = traces.database.execute("SELECT host, pid FROM threads ORDER BY id").fetchall()
-    return np.array([*(is_process(traces, which, host, pid) for host, pid in rows), False])
+    rows = traces.database.execute("SELECT host, pid, life FROM threads ORDER BY id").fetchall()
+    return np.array([*(is_process(traces, which, ProcessKey(*row)) for row in rows), False])
 
 
 def first_moment(traces: Traces) -> int:

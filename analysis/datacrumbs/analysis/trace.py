@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ MAX_WORKERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(ABC):
     """What all answers know of some trace files that were read.
 
     `database` has what the numbers in columns stand for as `functions`, `threads` and `files` (tables.py), calls that
@@ -43,9 +44,9 @@ class Reading:
     """What could not be read."""
 
     @property
+    @abstractmethod
     def events(self) -> int:
         """Calls that were read."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             calls, notes = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
-        calls = lifetimes.split(connection, calls)
+        calls = lifetimes.split(calls, lifetimes.find(connection))
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
