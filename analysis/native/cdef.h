@@ -22,7 +22,7 @@ struct dc_parser *dc_parser_create(void);
 void dc_parser_destroy(struct dc_parser *parser);
 int64_t dc_parser_take(struct dc_parser *parser, const char *text, size_t size, const char *source, char *rest);
 void dc_column_free(void **column);
-void dc_calls_free(struct dc_calls *calls);
+void dc_calls_deinit(struct dc_calls *calls);
 int64_t dc_span_take(struct dc_parser *parser, int fd, int64_t start, int64_t end, const char *source, char **rest);
 void dc_span_free(char *rest);
 
@@ -60,7 +60,36 @@ struct dc_reducer {
 };
 struct dc_reducer *dc_reducer_create(void);
 void dc_reducer_destroy(struct dc_reducer *reducer);
+void dc_times_free(int64_t *times);
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
+
+struct dc_spans {
+  size_t size;
+  int64_t *begin, *end;
+};
+void dc_spans_unite(const struct dc_spans *one, const struct dc_spans *other, struct dc_spans *both);
+
+struct dc_column {
+  const void *at;
+  uint32_t width;
+  bool is_signed;
+};
+struct dc_kept {
+  size_t size;
+  int64_t base;
+  struct dc_column function, thread, file, ts, ns, ret, offset;
+};
+struct dc_moves_room {
+  uint16_t *file;
+  uint32_t *thread;
+  uint8_t *kind;
+  int64_t *ts, *ret, *offset;
+};
+void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]);
+void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
+size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
+size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
+                     const struct dc_moves_room *room);
 
 struct dc_nest_input {
   size_t size;
@@ -98,6 +127,6 @@ struct dc_patterns {
   ...;
 };
 struct dc_patterns *dc_patterns_create(size_t files);
-void dc_patterns_destroy(struct dc_patterns *found);
-int dc_patterns_add(struct dc_patterns *found, const struct dc_moves *moves);
-int dc_patterns_finish(struct dc_patterns *found);
+void dc_patterns_destroy(struct dc_patterns *patterns);
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves);
+int dc_patterns_finish(struct dc_patterns *patterns);

@@ -8,12 +8,9 @@
 #include "rows.h"
 #include "sort.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 enum dc_move_kind { DC_MOVE_READ = 1, DC_MOVE_WRITE = 2, DC_MOVE_SEEK = 3, DC_MOVE_OPEN = 4 };
 
-/** Calls that read, wrote, sought or opened, those of one thread on one file in the order of their begins. */
+/** Calls, those of each stream (what one thread did to one file) in the order of their begins. */
 struct dc_moves {
   size_t size;
   const uint16_t *file;
@@ -27,21 +24,22 @@ struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
 
-/** What was found so far: it grows with files, threads, sizes and places that were read, and not with calls. */
 struct dc_patterns {
   struct dc_pattern *files;
+  size_t file_count;
   struct dc_rows streams, sizes;
-  struct dc_span *reads; /* by place in all files, one behind another; `row` is the file */
-  size_t count, room;
-  size_t turns; /* how often reads were joined */
+  struct dc_span *reads; /* where a file, `row`, was read: as much at once as a stream read in a row */
+  size_t read_count, read_room;
 };
 
 /** NULL when memory is short. */
 struct dc_patterns *dc_patterns_create(size_t files);
-void dc_patterns_destroy(struct dc_patterns *found);
-/** Adds calls that follow those before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
-int dc_patterns_add(struct dc_patterns *found, const struct dc_moves *moves);
-/** Makes `again` whole, when all calls were added. Returns 0 or -ENOMEM. */
-int dc_patterns_finish(struct dc_patterns *found);
+void dc_patterns_destroy(struct dc_patterns *patterns);
+
+/** Adds calls, which come after those that were added before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves);
+
+/** Makes `files` complete, once. Returns 0 or -ENOMEM. */
+int dc_patterns_finish(struct dc_patterns *patterns);
 
 #endif

@@ -54,7 +54,7 @@ function kindStack(times, share) {
 function mostOfIt(fn, sums, fileSums, total) {
   const file = mostTime(fileSums.time, (at) => at < report.file_cells.files && at < report.paths.length), proc = mostTime(sums.proc.time, (at) => !processes[at].others);
   const row = (what, of, at) => (at < 0 ? null : el("div", {},
-    el("dt", {}, what, el("span", { class: "muted" }, ` ${count(of.calls[at])} calls, ${duration(of.time[at] / Math.max(1, of.calls[at]))} each`)),
+    el("dt", {}, what, el("span", { class: "muted" }, of.calls[at] === 1 ? ` 1 call, ${duration(of.time[at])}` : ` ${count(of.calls[at])} calls, ${duration(of.time[at] / Math.max(1, of.calls[at]))} each`)),
     el("dd", { class: "num" }, percent(of.time[at] / total)), el("dd", { class: "of" }, bar(of.time[at] / total, "var(--accent)"))));
   return el("div", {}, el("h3", {}, "Where most of it is"), el("dl", { class: "most" },
     row(el("code", {}, functionName(fn)), sums.fn, fn), row(el("code", {}, file < 0 ? "" : pathText(report.paths[file] || "a file without a name")), fileSums, file),

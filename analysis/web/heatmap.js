@@ -27,6 +27,10 @@ function heatmapView() {
   const labelWidth = (width) => Math.min(180, Math.max(64, width * 0.18));
   const sumWidth = (width) => (width < 560 ? 44 : 140); // on the right, the sum of each row
 
+  // The row of many processes together would outshine the others: it has the strongest colour and the longest bar, and
+  // its figure says what it comes to.
+  const single = (rows) => (processes.length > 1 ? rows.filter((_, process) => !processes[process]?.others) : rows);
+
   function measure(next) {
     chosen = next;
     values = Array.from({ length: PROCESSES }, () => new Float64Array(grid.bins));
@@ -34,18 +38,18 @@ function heatmapView() {
       const { counted, category } = functions[cells.fn[row]];
       if (of === TOTALS ? counted : of === `of ${category}`) values[cells.proc[row]][cells.bin[row]] += chosen[2](row);
     }
-    most = Math.max(0, ...values.map((row) => row.reduce((a, b) => Math.max(a, b), 0)));
+    most = Math.max(0, ...single(values.map((row) => row.reduce((a, b) => Math.max(a, b), 0))));
     canvas.setAttribute("aria-label", `${chosen[1]} by process and time, at most ${chosen[3](most)} in ${duration(grid.width_us * 1000)}. Arrow keys go from cell to cell.`);
     draw();
   }
 
   function draw() {
     const sums = values.map((row) => row.slice(firstBin(), lastBin()).reduce((a, b) => a + b, 0));
-    order = [...new Set(cells.proc)].sort((a, b) => sums[b] - sums[a] || a - b);
+    order = [...new Set(cells.proc)].sort((a, b) => Boolean(processes[a].others) - Boolean(processes[b].others) || sums[b] - sums[a] || a - b);
     const height = axis + order.length * rowHeight + 2;
     const { context, width } = canvasContext(canvas, height);
     const left = labelWidth(width), right = sumWidth(width), plot = width - left - right, colours = heatScale();
-    const longest = Math.max(1, ...sums);
+    const longest = Math.max(1, ...single(sums));
     timeAxis(context, { left, width: plot, from: 0, to: SPAN, y: 8, bottom: height });
     const slice = (grid.width_us / SPAN) * plot;
     order.forEach((process, place) => {
@@ -59,7 +63,7 @@ function heatmapView() {
       context.fillRect(left, y, plot, rowHeight - (rowHeight > 8 ? 1 : 0));
       values[process].forEach((value, bin) => {
         if (!value) return;
-        context.fillStyle = colours[24 + Math.round(Math.sqrt(value / most) * 231)];
+        context.fillStyle = colours[24 + Math.round(Math.sqrt(Math.min(1, value / most)) * 231)];
         context.fillRect(left + bin * slice, y, Math.max(1, slice + 0.4), rowHeight - (rowHeight > 8 ? 1 : 0));
       });
       drawSum(context, sums[process], longest, left + plot + 8, right - 8, y);
@@ -95,7 +99,7 @@ function heatmapView() {
     context.fillStyle = tone("var(--sunken)");
     context.fillRect(left, y + rowHeight * 0.2, room, Math.max(1, rowHeight * 0.55));
     context.fillStyle = tone("var(--accent)");
-    context.fillRect(left, y + rowHeight * 0.2, (sum / longest) * room, Math.max(1, rowHeight * 0.55));
+    context.fillRect(left, y + rowHeight * 0.2, Math.min(1, sum / longest) * room, Math.max(1, rowHeight * 0.55));
     if (!text) return;
     context.fillStyle = tone("var(--muted)");
     context.textAlign = "left";

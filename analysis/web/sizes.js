@@ -15,7 +15,7 @@ function sizesView() {
     const side = (calls, tone) => [el("dd", {}, bar(calls / most, tone)), el("dd", { class: "num" }, calls ? count(calls) : nothing())];
     const total = found[0].subarray(0, powers).reduce((a, b) => a + b, 0) + found[1].subarray(0, powers).reduce((a, b) => a + b, 0);
     const exact = common.map((bytes, place) => [bytes, found[0][powers + place], found[1][powers + place]]).filter(([, reads, writes]) => reads || writes)
-      .sort((a, b) => b[1] + b[2] - a[1] - a[2]);
+      .sort((a, b) => b[1] + b[2] - a[1] - a[2]).filter(([, reads, writes], place) => place < 4 || reads + writes >= total / 100);
     const cell = (number) => el("td", { class: "num" }, number ? count(number) : nothing());
     fill(chart, el("div", {}, el("h3", {}, "Request sizes"), el("p", { class: "legend" }, el("span", {}, swatch("var(--kind-read)"), "reads"), el("span", {}, swatch("var(--kind-write)"), "writes")),
       el("dl", { class: "ladder-rows sizes" }, used.map((bucket) => el("div", {}, el("dt", {}, label(bucket)), side(found[0][bucket], "var(--kind-read)"), side(found[1][bucket], "var(--kind-write)"))))),

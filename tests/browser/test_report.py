@@ -307,7 +307,8 @@ def test_it_fits_every_width(browser: Browser, report: Path, width: int) -> None
         assert page.run("probe.outside()") == 0
 
 
-@pytest.mark.parametrize(("which", "scheme"), [("report", "dark"), ("layered", "light")])
+@pytest.mark.parametrize("which", ["report", "layered"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault(browser: Browser, which: str, scheme: str, request: pytest.FixtureRequest) -> None:
     """axe-core's rules: names, roles, contrast, landmarks, keyboard."""
     with browser.page(1280, dark=scheme == "dark") as page:
@@ -379,6 +380,58 @@ def test_layers_stand_below_each_other(browser: Browser, layered: Path) -> None:
         in_sight(page, "timeline")
         assert page.run("document.getElementById('timeline-canvas').dataset.mode") == "single"
         assert painted(page, "#timeline-canvas") >= 5
+
+
+def test_what_the_kernel_did_elsewhere_is_told_apart(browser: Browser, tmp_path: Path) -> None:
+    """A request at the device is in no call of a thread. Its lane says so, and so do its blocks in the icicle: one
+    below the call that ran meanwhile, one at the top for when none ran.
+    """
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker = trace.process(100, "writer")
+        for turn in range(20):
+            start = EPOCH_NS + turn * 10**6
+            trace.call(worker, "fsync", start, 800_000, fhash=trace.file("/data/a"), ret=0)
+            trace.call(worker, "block_rq", start + 400_000, 500_000, tid=10_000_000, cat="block", cause="request",
+                       thread=100, ret=0)  # fmt: skip
+        trace.closing(ended=EPOCH_NS // 1000 + 21_000)
+    with browser.page() as page:
+        opened(page, make_report(tmp_path / "t.pfw", tmp_path / "r.html"))
+        in_sight(page, "layers")
+        assert page.run("probe.texts('.icicle-cell.elsewhere')") == ["block_rq", "block_rq"]
+        rows = page.run("probe.all('.icicle-cell.elsewhere').map((c) => c.style.getPropertyValue('--row')).sort()")
+        assert rows == ["1", "2"]
+        assert "by the kernel elsewhere" in page.run(
+            "document.querySelector('.icicle-cell.elsewhere').getAttribute('aria-label')"
+        )
+        in_sight(page, "timeline")
+        lanes = [" ".join(lane.split()) for lane in page.run("probe.texts('.tl-row.thread')")]
+        assert lanes == ["thread 100", "kernel, for it 1"]
+        in_sight(page, "explain")
+        assert "by the kernel, elsewhere" in text(page, "#explain .call-tree")
+
+
+def test_more_processes_than_rows(browser: Browser, tmp_path: Path) -> None:
+    """The answer counts all of them, and names one of them; the others share a row."""
+    with TraceWriter(tmp_path / "t.pfw.gz") as trace:
+        trace.opening()
+        for rank in range(300):
+            process = trace.process(1000 + rank, "a.out", cmd=f"./a.out {rank}", start_ns=EPOCH_NS)
+            trace.call(process, "pread64", EPOCH_NS + rank * 1000, 10**6 + rank, fhash=trace.file("/in"), ret=4096)
+        trace.closing(ended=EPOCH_NS // 1000 + 2000)
+    with browser.page() as page:
+        opened(page, make_report(tmp_path / "t.pfw.gz", tmp_path / "r.html"))
+        answer = text(page, "#answer")
+        assert "of the time of 300 processes" in answer and "a.out 1299 1 call," in answer
+        in_sight(page, "heatmap")
+        assert painted(page, "#heat-canvas") >= 3
+        in_sight(page, "layers")
+        [category] = page.run(f"probe.texts('{table('Time and bytes by category')}')")
+        assert "1 ms, 77 %" in category  # the mean of 300 processes, and its share of the run
+        in_sight(page, "processes")
+        assert "other processes" in str(page.run("document.querySelector('#processes .more').click() ?? "
+                                                 "document.querySelector('#processes').innerText"))  # fmt: skip
+        assert page.complaints() == []
 
 
 def test_it_prints_on_white_without_controls(browser: Browser, report: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import COLUMNS, ROW, Calls, Column, Parser, Rows, Worker, calls_of, merged, view
+from datacrumbs.analysis.columns import COLUMNS, ROW, Calls, Column, Rows, Worker, calls_of, merged, view
+from datacrumbs.analysis.parser import Parser
 from datacrumbs.analysis.room import Room, Shelf
 
 _AT_ONCE: Final = 1 << 17
@@ -66,7 +67,7 @@ class _Keeper:
                     self.moved[name].append(self._shelves[name].copy(column))
                 native.calls.size, begin, end = begin, 0, end - begin
                 if not native.calls.size:  # many files have many workers
-                    lib.dc_calls_free(ffi.addressof(native, "calls"))
+                    lib.dc_calls_deinit(ffi.addressof(native, "calls"))
             self.segments.append(_Segment(source, offset, self._number, len(self.segments), begin, end, moved))
 
     def part(self, name: str, segment: _Segment) -> Column:

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Calls, Column, no_memory, view
+from datacrumbs.analysis.columns import Calls, Column, view
+from datacrumbs.analysis.parser import no_memory
 
 NO_PARENT = 0xFFFFFFFF
 """What the place of the call around is for a call that has none."""

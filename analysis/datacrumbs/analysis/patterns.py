@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Column, Function, chunks, no_memory
+from datacrumbs.analysis.columns import Column, Function, chunks
+from datacrumbs.analysis.parser import no_memory
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096
@@ -77,8 +78,9 @@ class Moves(NamedTuple):
     """Below zero: the call does not say."""
 
 
-_KINDS: Final = (np.uint16, np.uint32, np.uint8, np.int64, np.int64, np.int64)
-"""Of the columns of `Moves`, as C takes them."""
+MOVES: Final = {"file": np.uint16, "thread": np.uint32, "kind": np.uint8, "ts": np.int64, "ret": np.int64,
+                "offset": np.int64}  # fmt: skip
+"""The columns of `Moves` as C has them."""
 
 
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
@@ -96,14 +98,14 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     place_of[files] = range(len(files))
     kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
 
-    def moves() -> Iterator[Moves]:
+    def pieces() -> Iterator[Moves]:
         for some in chunks(len(calls)):
             kind, place, ret = kind_of[calls.function[some]], place_of[calls.file[some]], calls.ret[some]
             rows = np.flatnonzero((kind > 0) & (place >= 0) & (ret >= 0))
-            columns = (calls.thread[some], kind, calls.ts[some], ret, calls.offset[some])
-            yield Moves(place[rows].astype(np.uint16), *(column[rows] for column in columns))
+            columns = (place, calls.thread[some], kind, calls.ts[some], ret, calls.offset[some])
+            yield Moves(*(column[rows] for column in columns))
 
-    return of_moves(moves, files)
+    return of_moves(pieces, files)
 
 
 def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]:
@@ -112,49 +114,46 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
     return [_kind(one.name) if one.category in counted else 0 for one in functions]
 
 
-def of_moves(moves: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dict[int, FilePattern]:
+def of_moves(pieces: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dict[int, FilePattern]:
     """The patterns of some files that the calls on them show.
 
     Args:
-        moves: gives the calls, part by part; it may be asked twice.
-        files: what the numbers of files in them stand for.
+        pieces: gives the calls, piece by piece in the order of the traces; it may be asked twice.
+        files: what to call the files that `Moves.file` counts.
 
     Raises:
         BusyError: memory is short.
     """
-    found = _find(moves(), len(files))
+    found = _find(pieces(), len(files))
     if found is None:  # a thread's calls are not in the order of their begins, which is rare
-        whole = Moves(*(np.concatenate(columns) for columns in zip(*moves(), strict=True)))
+        whole = Moves(*(np.concatenate(columns) for columns in zip(*pieces(), strict=True)))
         order = np.lexsort((whole.ts, whole.file, whole.thread))
         found = _find([Moves(*(column[order] for column in whole))], len(files))
-    figures = zip(files, found.files[0 : len(files)], strict=True)
-    return {file: _pattern(one) for file, one in figures if one.reads or one.writes}
+    return {file: one for file, one in zip(files, found or (), strict=True) if one.reads or one.writes}
 
 
-def _find(parts: Iterable[Moves], files: int) -> Any:
-    """The struct dc_patterns of all parts together; None where they are not in order."""
-    made = lib.dc_patterns_create(files)
-    if made == ffi.NULL:
+def _find(pieces: Iterable[Moves], files: int) -> list[FilePattern] | None:
+    """The pattern of each file; None where calls are in the wrong order."""
+    patterns = ffi.gc(lib.dc_patterns_create(files), lib.dc_patterns_destroy)
+    if patterns == ffi.NULL:
         raise no_memory()
-    found = ffi.gc(made, lib.dc_patterns_destroy)
-    for part in parts:
-        columns = [np.ascontiguousarray(column, kind) for column, kind in zip(part, _KINDS, strict=True)]
-        names = zip(Moves._fields, columns, strict=True)
-        pointers = {name: ffi.from_buffer(f"{column.dtype}_t *", column) for name, column in names}
-        rc = lib.dc_patterns_add(found, ffi.new("struct dc_moves *", {"size": len(part.file), **pointers}))
+    for moves in pieces:
+        columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
+        pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", column) for name, column in columns.items()}
+        rc = lib.dc_patterns_add(patterns, ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers}))
         if rc == -errno.EILSEQ:
             return None
         if rc:
             raise no_memory()
-    if lib.dc_patterns_finish(found):
+    if lib.dc_patterns_finish(patterns):
         raise no_memory()
-    return found
+    return [_pattern(patterns.files[number]) for number in range(files)]
 
 
 def _pattern(one: Any) -> FilePattern:
     return FilePattern(
         one.reads, one.writes, one.sequential, one.strided, one.random, one.common_size,
-        one.common / (one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
+        one.common / max(1, one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
     )  # fmt: skip
 
 

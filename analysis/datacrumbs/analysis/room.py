@@ -2,6 +2,8 @@
 
 Pages of such a file are memory, too, but memory that the kernel can take back: it writes them out, and reads them again
 when somebody asks. So a trace that is larger than memory costs time and space on a disk, and nothing else.
+
+Reading begins while numpy is still being imported, so it is asked for when there is a column.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from datacrumbs.core.errors import BusyError
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from datacrumbs.analysis.columns import Column
 
 _SMALLEST: Final = 4 << 20
 _LARGEST: Final = 256 << 20
@@ -49,18 +52,22 @@ class Room:
         with self._lock:
             self._left += size
 
-    def empty(self, count: int, kind: Any) -> NDArray[Any]:
+    def empty(self, count: int, kind: Any) -> Column:
         """A column to write to; it counts from here on.
 
         Raises:
             BusyError: there is no space on the disk.
         """
+        import numpy as np
+
         size = count * np.dtype(kind).itemsize
         return np.empty(count, kind) if self.take(size) else self.on_disk(size).view(kind)
 
     @contextmanager
-    def lent(self, count: int, kind: Any) -> Iterator[NDArray[Any]]:
+    def lent(self, count: int, kind: Any) -> Iterator[Column]:
         """A column as `empty` gives it, which counts for a while."""
+        import numpy as np
+
         size = count * np.dtype(kind).itemsize
         if not self.take(size):
             yield self.on_disk(size).view(kind)
@@ -70,12 +77,14 @@ class Room:
         finally:
             self.give_back(size)
 
-    def on_disk(self, size: int) -> NDArray[np.uint8]:
+    def on_disk(self, size: int) -> Column:
         """Bytes of a file of its own, which is gone when nobody has them any more.
 
         Raises:
             BusyError: there is no space on the disk.
         """
+        import numpy as np
+
         if self._folder is None or not size:
             return np.empty(size, np.uint8)
         try:
@@ -97,10 +106,10 @@ class Shelf:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._lock = threading.Lock()
-        self._block = np.empty(0, np.uint8)
+        self._block: Column | None = None
         self._size = 0
 
-    def keep(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """The same columns, wherever they are then. Nobody may change them any more.
 
         Raises:
@@ -110,7 +119,7 @@ class Shelf:
             return dict(columns)
         return {name: self.copy(column) for name, column in columns.items()}
 
-    def copy(self, column: NDArray[Any]) -> NDArray[Any]:
+    def copy(self, column: Column) -> Column:
         """A copy of a column on the disk.
 
         Raises:
@@ -120,9 +129,9 @@ class Shelf:
         kept[:] = column
         return kept
 
-    def _cut(self, size: int) -> NDArray[np.uint8]:
+    def _cut(self, size: int) -> Column:
         with self._lock:
-            if size > len(self._block):
+            if self._block is None or size > len(self._block):
                 self._block = self._room.on_disk(max(size, min(max(self._size, _SMALLEST), _LARGEST)))
                 self._size += len(self._block)
             begin = -(-size // 8) * 8  # columns begin at multiples of their width

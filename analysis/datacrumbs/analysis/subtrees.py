@@ -172,12 +172,9 @@ def _waits(
     parts = []
     above = np.searchsorted(inside, parent)
     has_parent = (above < len(inside)) & (inside[np.minimum(above, len(inside) - 1)] == parent)
-    for function, inclusive in elsewhere.under_way(calls, caused, layers, rows).items():
-        share = inclusive.copy()
-        np.subtract.at(share, above[has_parent], inclusive[has_parent])
-        share = np.clip(share, 0, exclusive)
+    found = elsewhere.under_way(calls, caused, layers, rows)
+    for function, share in elsewhere.of_own_time(found, above, has_parent, exclusive):
         some = np.flatnonzero(share)
-        exclusive -= share
         at = place[some]
         for below in np.unique(at).tolist():
             members = some[at == below]

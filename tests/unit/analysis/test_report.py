@@ -231,6 +231,38 @@ def test_calls_without_a_file_are_of_no_file(tmp_path: Path) -> None:
         assert sums(made.document["file_cells"])["calls"] == 1
 
 
+def test_requests_lie_below_the_calls_that_ran_meanwhile(tmp_path: Path) -> None:
+    """Time with several requests under way counts once, a request that no call waits for stays at the top, and all of
+    the tree is the time of the thread's calls and of what the kernel did while there was none.
+    """
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker = trace.process(100, "w")
+        trace.call(worker, "checkpoint", EPOCH_NS, 900_000, cat="region")
+        trace.call(worker, "fsync", EPOCH_NS + 50_000, 800_000, fhash=trace.file("/a"), ret=0)
+        for lane, begin, length in ((0, 150, 500), (1, 350, 450), (0, 840, 100)):
+            trace.call(worker, "block_rq", EPOCH_NS + begin * 1000, length * 1000, tid=10_000_000 + lane, cat="block",
+                       cause="request", thread=100, ret=0)  # fmt: skip
+        trace.closing(ended=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        tree, names = made.document["tree"], [function["name"] for function in made.document["functions"]]
+        found: dict[str, list[int]] = {}
+        for key, calls, own in zip(unpack_sorted(tree["key"]), unpack(tree["calls"]), unpack(tree["own"]), strict=True):
+            node, path = key % tree["nodes"], ""
+            while node >= 0:
+                path, node = f"/{names[tree['fn'][node]]}{path}", tree["parent"][node]
+            sum_ = found.setdefault(path, [0, 0])
+            sum_[0], sum_[1] = sum_[0] + calls, sum_[1] + own
+        assert {path: calls for path, (calls, _) in found.items()} == {
+            "/checkpoint": 1, "/checkpoint/fsync": 1, "/checkpoint/fsync/block_rq": 3, "/checkpoint/block_rq": 0,
+            "/block_rq": 0,
+        }  # fmt: skip
+        times = {"/checkpoint": 50_000, "/checkpoint/fsync": 140_000, "/checkpoint/fsync/block_rq": 660_000,
+                 "/checkpoint/block_rq": 50_000, "/block_rq": 40_000}  # fmt: skip
+        assert all(0 <= times[path] - own <= made.document["grid"]["bins"] for path, (_, own) in found.items())
+        assert [tree["fn"][node] for node in tree["elsewhere"]] == 2 * [names.index("block_rq")]
+
+
 def test_a_long_call_is_spread_over_the_slices_it_lies_in(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t.pfw") as trace:
         worker = trace.process(1, "w")

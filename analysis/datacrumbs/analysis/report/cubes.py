@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.columns import Column, chunks
 from datacrumbs.analysis.report.numbers import Numbers, Part, Profiled
 from datacrumbs.analysis.report.packing import pack, pack_sorted
+from datacrumbs.analysis.report.waits import Waits
 
 FINEST: Final = 480
 """Slices at most: five pixels each on the widest screen."""
@@ -137,6 +138,8 @@ def slice_up(numbers: Numbers, budget: int, counted: list[int], place_of: Sequen
             bucket = np.floor(BUCKETS_PER_OCTAVE * np.log2(np.maximum(part.ns, 1))).astype(np.int64)
             latency.add("calls", (first * functions + part.fn) * _BUCKETS + bucket)
             _add_sizes(part, first, is_counted, common, sizes)
+    if numbers.waits:
+        _add_waits(numbers, numbers.waits, width, tree)
     by_bin = cells.sums["calls"].reshape(bins, -1).sum(axis=1)
     busiest = int(np.argmax(by_bin)) * width + width // 2
     cubes = (cells, files, latency, tree)
@@ -189,6 +192,15 @@ def spread(part: Part | Profiled, first: Column, width: int, bins: int) -> Itera
         low = bin_ * width
         yield bin_, rows, (np.minimum(part.began[rows] + part.dur[rows], low + width) - low) / part.dur[rows]
         begin = end
+
+
+def _add_waits(numbers: Numbers, waits: Waits, width: int, tree: _Cube) -> None:
+    """Time in which calls waited for what the kernel did elsewhere, spread over the slices that the calls lie in."""
+    for some in chunks(len(waits.rows)):
+        part, node, ns = numbers.some(waits.rows[some]), waits.node[some], waits.ns[some]
+        first = np.minimum(part.began // width, tree.bins - 1)
+        for bin_, rows, share in spread(part, first, width, tree.bins):
+            tree.add("own", bin_ * tree.keys + node[rows], np.floor(ns[rows] * share))
 
 
 def _rows_of_files(place_of: Sequence[int | None]) -> Column:

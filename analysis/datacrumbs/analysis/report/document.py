@@ -118,7 +118,8 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "file_cells": slices.files,
             "latency": slices.latency,
             "sizes": slices.sizes,
-            "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
+            "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn,
+                     "elsewhere": list(numbers.waits.nodes) if numbers.waits else [], **slices.tree},
             "findings": [_finding(finding) for finding in found],
             "patterns": [
                 asdict(known[file]) | {"file": code, "word": known[file].word}
