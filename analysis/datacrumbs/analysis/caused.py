@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from datacrumbs.analysis import layers
+from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.columns import NO_SUB, Calls, Column
 
 WINDOW_NS: Final = 60_000_000_000
@@ -62,6 +63,31 @@ def union(begin: Column, end: Column) -> tuple[Column, Column]:
     first[1:] = begin[1:] > end[:-1]
     starts = np.flatnonzero(first)
     return begin[starts], end[np.append(starts[1:], len(begin)) - 1]
+
+
+def united(rows: Sequence[tuple[Column, Column]]) -> tuple[Column, Column]:
+    """The union of several rows of spans; quickest where each is sorted already."""
+    if len(rows) == 1:
+        return union(*rows[0])
+    left = [(begin, end) if (begin[1:] >= begin[:-1]).all() else union(begin, end) for begin, end in rows]
+    while len(left) > 1:
+        left = [_unite(*left[at : at + 2]) for at in range(0, len(left), 2)]
+    return left[0]
+
+
+def _unite(one: tuple[Column, Column], other: tuple[Column, Column] | None = None) -> tuple[Column, Column]:
+    if other is None:
+        return one
+    size = len(one[0]) + len(other[0])
+    both = np.empty(size, np.int64), np.empty(size, np.int64)
+    a, b, c = (
+        ffi.new(
+            "struct dc_spans *", (len(begin), ffi.from_buffer("int64_t[]", begin), ffi.from_buffer("int64_t[]", end))
+        )
+        for begin, end in (one, other, both)
+    )
+    lib.dc_spans_unite(a, b, c)
+    return both[0][: c.size], both[1][: c.size]
 
 
 def covered(begin: Column, end: Column, at: Column) -> Column:

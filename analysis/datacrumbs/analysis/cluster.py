@@ -15,13 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import lifetimes, load, progress, sources, workerjobs
+from datacrumbs.analysis import catalog, lifetimes, progress, records, sources, workerjobs
+from datacrumbs.analysis.adding import Parts
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
 from datacrumbs.analysis.lifetimes import Births
 from datacrumbs.analysis.lines import LineBuffer
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.partial import Partial, merge
-from datacrumbs.analysis.parts import Part, Parts, Shelf
-from datacrumbs.analysis.trace import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.parts import Part
+from datacrumbs.analysis.read import Note, read_range
+from datacrumbs.analysis.shelf import Shelf
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ class Told:
 
     source: int
     lines: tuple[bytes, ...]
-    notes: tuple[load.Note, ...]
+    notes: tuple[Note, ...]
 
 
 @contextmanager
@@ -74,13 +77,13 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
     with (
         _connected(scheduler) as client,
         temporary_folder() as spill,
-        load.database(Path(spill), processors()) as database,
+        records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
         shares = _submit(client, paths)
         with progress.working("adding up"):
             told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
-            insert = load.inserter(lambda: database)
+            insert = records.inserter(lambda: database)
             for one in told:
                 buffer = LineBuffer()
                 for lines in one.lines:
@@ -102,7 +105,8 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
 
             words = client.gather([client.submit(_words, share) for share in shares])
             words += (part.partial.words for part in odd)
-            yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
+            notes = [note for one in told for note in one.notes]
+            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask)
 
 
 @contextmanager
@@ -187,7 +191,7 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
     with Parts(Shelf(None)) as parts:
-        notes = load.read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
+        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
     return Share(part, Told(source, tuple(lines), tuple(notes)))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
-from datacrumbs.analysis.caused import union
+from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.completeness import judge
 from datacrumbs.analysis.gain import Busy, Spans, gain
 from datacrumbs.analysis.gather import QUANTILES, Gathered, of_traces
@@ -171,8 +171,7 @@ def _header(
     first, last = traces.database.execute(_SPAN).fetchall()[0]
     started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
     in_io = sum(row.busy_ns for row in processes)
-    together = [np.concatenate(columns) for columns in zip(*busy.values(), strict=True)]
-    io_wall = _length((*union(*together),)) if together else 0
+    io_wall = _length(united(list(busy.values()))) if busy else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
     known = traces.catalog.processes.keys() | {row.key for row in processes}
     hosts = {key.host for key in known}

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from datacrumbs.analysis import layers, lifetimes, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
-from datacrumbs.analysis.load import Note, database, load
-from datacrumbs.core.errors import BusyError
+from datacrumbs.analysis.load import load
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.read import Note
+from datacrumbs.analysis.records import database
 
 if TYPE_CHECKING:
     import duckdb
-
-MAX_WORKERS: Final = 16
-"""Threads that read a trace; beyond that the disk is what one waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +55,6 @@ class Traces(Reading):
         return len(self.calls)
 
 
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """For what does not fit into memory. An interrupt waits until somebody is there to remove it.
-
-    To block the signal would not do: numpy has threads of its own, and the kernel would hand it to one of them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return tempfile.TemporaryDirectory(prefix="datacrumbs-")
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="datacrumbs-")
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    if pressed:
-        folder.cleanup()
-        raise KeyboardInterrupt
-    return folder
-
-
 @contextmanager
 def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     """Reads trace files and folders of them, with a progress bar where it takes long.
@@ -103,22 +79,3 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
         profiles.make(connection)
         with progress.working("working"):
             yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
-
-
-def processors() -> int:
-    """How many threads shall read."""
-    return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-
-
-@contextmanager
-def told_when_short() -> Iterator[None]:
-    """Turns DuckDB's error when memory is short into ours."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise BusyError(
-            "not enough memory and temporary space for so many events",
-            "give fewer traces at once, or point TMPDIR to a folder with more room",
-        ) from error

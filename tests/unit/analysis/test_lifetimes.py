@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from datacrumbs.analysis.exports.lines import perfetto
-from datacrumbs.analysis.gain import findings_of
+from datacrumbs.analysis.gain import patterns_of
 from datacrumbs.analysis.gather import Gathered, gathered
 from datacrumbs.analysis.report.document import Budget, prepare
 from datacrumbs.analysis.summarise import summarise
@@ -91,7 +91,7 @@ def test_parts_give_what_all_calls_in_memory_give(trace: Path) -> None:
     with opened(trace, None) as memory, opened(trace, 3) as parts:
         expected, found = summarise(memory), summarise(parts)
         assert found == expected
-        assert isinstance(parts, Gathered) and findings_of(parts, found) is not None
+        assert isinstance(parts, Gathered) and patterns_of(parts) is not None
 
 
 @pytest.mark.parametrize("workers", [None, 1])
