@@ -9,6 +9,7 @@ import pytest
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation
 from datacrumbs.analysis.reporters import as_json
+from datacrumbs.analysis.selection import Selection
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.core.errors import NoInputError
 from tracegen import EPOCH_NS, Process, TraceWriter
@@ -45,9 +46,9 @@ def mixed(tmp_path: Path) -> Path:
     return path
 
 
-def explained(path: Path, function: str = "read", **options: object) -> Explanation:
+def explained(path: Path, function: str = "read", *, slowest: int = 0, **which: str) -> Explanation:
     with open_traces([str(path)]) as traces:
-        return explain(traces, function, **options)  # type: ignore[arg-type]
+        return explain(traces, function, Selection(**which), slowest=slowest)  # type: ignore[arg-type]
 
 
 def test_the_device_is_named_with_its_numbers(mixed: Path) -> None:

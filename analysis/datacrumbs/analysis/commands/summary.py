@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from datacrumbs.analysis.commands.arguments import add_json, add_traces, number
+from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_traces, number
 
 
 class SummaryCommand:
@@ -26,19 +26,15 @@ class SummaryCommand:
             "--top", type=number("--top", "rows"), default=None, metavar="N",
             help="rows of each table; 0: all (default: 10, JSON: all)",
         )  # fmt: skip
-
-        parser.add_argument(
-            "--scheduler", default="", metavar="ADDRESS",
-            help="have a Dask cluster read the traces: its scheduler's address, such as tcp://login1:8786",
-        )  # fmt: skip
+        add_scheduler(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB and rich take 0.1 s to import: nobody who asks for help should wait for them.
         if args.scheduler:
-            from datacrumbs.analysis import cluster
+            from datacrumbs.analysis import cluster_sums
 
-            opened = cluster.gathered(args.traces, args.scheduler)
+            opened = cluster_sums.gathered(args.traces, args.scheduler)
         else:
             from datacrumbs.analysis.gather import gathered
 
