@@ -10,11 +10,17 @@
       --tables-->    the columns as tables for SQL
 
       --gather-->    sums over all calls, made part by part while they are read (partial.py, parts.py, native/reduce.c),
-                     on this machine or by a Dask cluster (cluster.py)
-      --summarise--> a Summary         --nest, subtrees, explain-->  an Explanation
+                     on this machine or by a Dask cluster (cluster_sums.py)
+      --summarise--> a Summary
+
+      --parted-->    calls in partitions of whole processes: one here, one for each node on a cluster (cluster_calls.py)
+      --choose-->    those that a question is about                     (selection.py, nest.py, partition.py)
+      --ranks-->     which of them are typical, and which are slow
+      --explained--> what each partition contributes  (subtrees.py, paths.py)   --explain-->  an Explanation
+      --slices-->    the same for a group of calls    (sides.py)                --compare-->  a Comparison
+
       --reporters--> a terminal, a pipe, or JSON
 
 `trace.open_traces` does the upper part and owns what it holds; a verb in commands/ asks the rest. The summary alone
-needs no calls in memory: `gather.gathered` opens traces for it. native/ has what
-is done for every line and every call.
+needs no calls in memory: `gather.gathered` opens traces for it. native/ has what is done for every line and every call.
 """

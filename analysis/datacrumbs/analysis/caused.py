@@ -10,7 +10,7 @@ joined here is of one process.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,8 +36,10 @@ class Caused:
     """For each key."""
     thread: Column
     """The thread that caused it, a row of `Calls.threads`; -1: it has made no call."""
+    functions: tuple[int, ...]
+    """From the lowest layer up."""
     covers: Mapping[int, tuple[Cover, ...]]
-    """By thread: the functions from the lowest layer up, each with the time of those before it as well."""
+    """By thread: functions in this order, each with the time of those before it as well."""
 
 
 def find(calls: Calls, of_functions: tuple[str, ...]) -> Caused | None:
@@ -52,12 +54,11 @@ def find(calls: Calls, of_functions: tuple[str, ...]) -> Caused | None:
     rows = np.flatnonzero(calls.key)
     texts = [key.rpartition(" ") for key in calls.keys]
     thread = _threads(calls, rows, [text[2] for text in texts])
-    covers = {
-        one: tuple(_covers(calls, rows[mine], of_functions))
-        for one, mine in runs(thread, np.argsort(thread))
-        if one >= 0
-    }
-    return Caused(rows, tuple(text[0] for text in texts), thread, covers)
+    functions = np.unique(calls.function[rows]).tolist()
+    functions.sort(key=lambda number: (-layers.rank(of_functions[number]), calls.functions[number]))
+    lanes = runs(thread, np.argsort(thread))
+    covers = {one: tuple(_covers(calls, rows[mine], functions)) for one, mine in lanes if one >= 0}
+    return Caused(rows, tuple(text[0] for text in texts), thread, tuple(functions), covers)
 
 
 def _threads(calls: Calls, rows: Column, tids: list[str]) -> Column:
@@ -80,14 +81,13 @@ def runs(numbers: Column, order: Column) -> Iterator[tuple[int, Column]]:
         yield int(numbers[mine[0]]), mine
 
 
-def _covers(calls: Calls, rows: Column, of_functions: tuple[str, ...]) -> Iterator[Cover]:
-    functions = calls.function[rows]
-    found = np.unique(functions).tolist()
-    found.sort(key=lambda number: (-layers.rank(of_functions[number]), calls.functions[number]))
+def _covers(calls: Calls, rows: Column, functions: Sequence[int]) -> Iterator[Cover]:
     used = np.zeros(len(rows), bool)
-    for number in found:
-        used |= functions == number
-        yield Cover(number, *union(*spans(calls, rows[used])))
+    for number in functions:
+        mine = calls.function[rows] == number
+        if mine.any():
+            used |= mine
+            yield Cover(number, *union(*spans(calls, rows[used])))
 
 
 def spans(calls: Calls, rows: Column) -> tuple[Column, Column]:
@@ -124,7 +124,8 @@ def under_way(calls: Calls, caused: Caused, rows: Column) -> dict[int, Column]:
         rows: the calls that are asked about, thread by thread.
 
     Returns:
-        Nanoseconds for each of `rows`, by function; time with several under way is the lowest layer's alone.
+        Nanoseconds for each of `rows`, by function, from the lowest layer up; time with several under way is the lowest
+        layer's alone.
     """
     result: dict[int, Column] = {}
     thread = calls.thread[rows]
@@ -141,4 +142,4 @@ def under_way(calls: Calls, caused: Caused, rows: Column) -> dict[int, Column]:
                 result[function] = np.zeros(len(rows), np.int64)
             result[function][first:last] = now - sofar
             sofar = now
-    return {number: column for number, column in result.items() if column.any()}
+    return {number: result[number] for number in caused.functions if number in result and result[number].any()}

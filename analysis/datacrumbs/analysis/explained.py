@@ -156,8 +156,9 @@ class _Asked:
     def rest(self, chosen: Chosen) -> Explained:
         """What is known of the calls as a whole."""
         calls, caused = self.partition.calls, self.partition.caused
-        rows = self.partition.nest.order[chosen.roots]
-        later = {} if caused is None else afterwards.consequences(calls, caused, rows)
+        later = {}
+        if caused is not None:
+            later = afterwards.consequences(calls, caused, self.partition.nest.order[chosen.roots])
         known = True, bool(self.misses.any()), bool(self.requests.any())
         return Explained(
             Paths((), (), np.zeros((0, KINDS, GROUPS), np.int64)), (Total(),) * GROUPS,

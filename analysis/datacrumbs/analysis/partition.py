@@ -20,7 +20,6 @@ from datacrumbs.analysis.nest import Nest, nest
 from datacrumbs.analysis.selection import Choice
 
 AT_ONCE: Final = 1 << 20
-"""Calls that are looked at in one go: what is reckoned over them is as long as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,11 @@ class Partition:
     caused: Caused | None
     workers: int
     """Threads that look at calls side by side."""
+    at_once: int
+    """Calls that each of them looks at in one go: what is reckoned over them is as long as they are."""
 
     @staticmethod
-    def of(calls: Calls, *, nested: Nest | None = None, workers: int = 1) -> Partition:
+    def of(calls: Calls, *, nested: Nest | None = None, workers: int = 1, at_once: int = AT_ONCE) -> Partition:
         """Sweeps over the calls, unless their nesting is known.
 
         Raises:
@@ -44,7 +45,7 @@ class Partition:
         """
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         spans = caused.find(calls, of_functions)
-        return Partition(calls, of_functions, nested or nest(calls, of_functions), spans, workers)
+        return Partition(calls, of_functions, nested or nest(calls, of_functions), spans, workers, at_once)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Where it goes, the sweep is made anew: that is faster than to send it."""
@@ -74,7 +75,7 @@ def choose(partition: Partition, choice: Choice) -> Chosen:
     """The outermost of some calls."""
     is_chosen, nested = choice.of(partition.calls), partition.nest
     roots, number, until = [np.empty(0, np.uint32)], 0, 0
-    for part in chunks(len(nested.order), AT_ONCE):
+    for part in chunks(len(nested.order), partition.at_once):
         places = np.flatnonzero(is_chosen(nested.order[part])).astype(np.uint32) + np.uint32(part.start)
         if not len(places):
             continue
@@ -85,14 +86,18 @@ def choose(partition: Partition, choice: Choice) -> Chosen:
     return Chosen(found, number - len(found))
 
 
+def pieces(partition: Partition, places: Column) -> Iterator[Column]:
+    """Places in the sweep, as many at a time as are looked at in one go."""
+    return (places[part] for part in chunks(len(places), partition.at_once))
+
+
 def some_at_a_time(partition: Partition, chosen: Chosen) -> Iterator[Column]:
-    """The chosen calls in parts that hold at most `AT_ONCE` calls, unless a single one holds more."""
-    for part in chunks(len(chosen.roots), AT_ONCE):
-        roots = chosen.roots[part]
+    """The chosen calls in parts that hold at most `at_once` calls, unless a single one holds more."""
+    for roots in pieces(partition, chosen.roots):
         ends = np.cumsum(partition.nest.last[roots] - roots, dtype=np.int64)
         begin = 0
         while begin < len(roots):
             before = int(ends[begin - 1]) if begin else 0
-            end = max(begin + 1, int(np.searchsorted(ends, before + AT_ONCE, side="right")))
+            end = max(begin + 1, int(np.searchsorted(ends, before + partition.at_once, side="right")))
             yield roots[begin:end]
             begin = end

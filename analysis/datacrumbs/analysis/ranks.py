@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 from datacrumbs.analysis.caused import spans
-from datacrumbs.analysis.columns import Column, Thread, chunks
+from datacrumbs.analysis.columns import Column, Thread
 from datacrumbs.analysis.parted import Ask
-from datacrumbs.analysis.partition import AT_ONCE, Chosen, Partition
+from datacrumbs.analysis.partition import Chosen, Partition, pieces
 from datacrumbs.analysis.sums import exact_sum
 
 _BITS: Final = 10
@@ -83,8 +83,8 @@ class Ranks:
 def look(partition: Partition, chosen: Chosen) -> Look:
     """Counts the calls by their durations."""
     ranges, total = np.zeros(_RANGES, np.int64), 0
-    for part in chunks(len(chosen.roots), AT_ONCE):
-        times = durations(partition, chosen.roots[part])
+    for roots in pieces(partition, chosen.roots):
+        times = durations(partition, roots)
         total += exact_sum(times)
         ranges += np.bincount(_range_of(times), minlength=_RANGES)
     used = np.flatnonzero(ranges)
@@ -124,8 +124,8 @@ def within(partition: Partition, chosen: Chosen, wanted: Sequence[int]) -> list[
     is_wanted = np.zeros(_RANGES, bool)
     is_wanted[list(wanted)] = True
     found: dict[int, list[Durations]] = {number: [] for number in wanted}
-    for part in chunks(len(chosen.roots), AT_ONCE):
-        times = durations(partition, chosen.roots[part])
+    for roots in pieces(partition, chosen.roots):
+        times = durations(partition, roots)
         times = times[is_wanted[_range_of(times)]]
         ranges = _range_of(times)
         for number, those in found.items():
@@ -194,8 +194,8 @@ def earliest(partition: Partition, chosen: Chosen, ns: int, number: int) -> tupl
     """Of the calls of a duration those that begin first: begins and threads of `number` or more, if there are any."""
     calls, order = partition.calls, partition.nest.order
     begin, thread = np.empty(0, np.int64), np.empty(0, np.uint32)
-    for part in chunks(len(chosen.roots), AT_ONCE):
-        rows = order[chosen.roots[part]]
+    for roots in pieces(partition, chosen.roots):
+        rows = order[roots]
         rows = rows[calls.ns[rows] == ns]
         begin, thread = np.append(begin, spans(calls, rows)[0]), np.append(thread, calls.thread[rows])
         if len(begin) > number:
@@ -244,8 +244,7 @@ def _behind(partition: Partition, chosen: Chosen, thread: int, group: Slowest) -
 
     first, last = (bisect_left(range(len(roots)), number, key=thread_of) for number in (thread, thread + 1))
     left = group.number
-    for part in chunks(last - first, AT_ONCE):
-        mine = roots[first + part.start : first + part.stop]
+    for mine in pieces(partition, roots[first:last]):
         begin, _ = spans(calls, order[mine])
         ties = mine[(begin == group.begin_ns) & (calls.ns[order[mine]] == group.ns)]
         if len(ties) >= left:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from datacrumbs.analysis.chance import SLICES
-from datacrumbs.analysis.columns import Column, chunks
-from datacrumbs.analysis.partition import AT_ONCE, Chosen, Partition, some_at_a_time
+from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.partition import Chosen, Partition, pieces, some_at_a_time
 from datacrumbs.analysis.ranks import Between, Slowest, durations, members
 from datacrumbs.analysis.subtrees import Wait, subtrees
 from datacrumbs.analysis.sums import sums_by
@@ -50,7 +50,7 @@ class Sliced:
 def span(partition: Partition, chosen: Chosen, group: Group) -> tuple[int, int] | None:
     """When the first and the last of the calls begin, in microseconds since 1970; None: there is none."""
     calls, order, of_group = partition.calls, partition.nest.order, _of_group(partition, chosen, group)
-    begins = (calls.ts[order[of_group(chosen.roots[part])]] for part in chunks(len(chosen.roots), AT_ONCE))
+    begins = (calls.ts[order[of_group(roots)]] for roots in pieces(partition, chosen.roots))
     found = [(int(some.min()), int(some.max())) for some in begins if len(some)]
     return (min(one for one, _ in found), max(one for _, one in found)) if found else None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from datacrumbs.analysis.caused import under_way
-from datacrumbs.analysis.columns import Column, chunks
-from datacrumbs.analysis.nest import NO_PARENT
-from datacrumbs.analysis.partition import AT_ONCE, Chosen, Partition
+from datacrumbs.analysis.caused import Caused, under_way
+from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.nest import NO_PARENT, Nest
+from datacrumbs.analysis.partition import Chosen, Partition, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +54,53 @@ class Subtrees:
 
 
 def subtrees(partition: Partition, roots: Column) -> Subtrees:
-    """What is inside some calls, none of which is inside another one.
+    """What is inside some calls.
 
     Args:
         partition: all calls.
-        roots: places in the sweep, ascending.
+        roots: the calls as places in the sweep, ascending.
     """
     nest = partition.nest
-    lengths = nest.last[roots].astype(np.int64) - roots
-    firsts = np.cumsum(lengths) - lengths
-    number = int(lengths.sum())
-    owner, inside = np.arange(len(roots)), roots
-    shift: Column = roots - firsts
-    if number > len(roots):
-        owner = np.repeat(owner, lengths)
-        shift = shift[owner]
-        inside = shift + np.arange(number)
-    rows = nest.order[inside]
-    exclusive = nest.exclusive[inside]
-    waits: tuple[Wait, ...] = ()
-    if partition.caused is not None:
-        above = nest.parent[inside] - shift
-        above[firsts] = -1  # whatever a chosen call is inside of is not asked about
-        waits = _waits(partition, rows, above, exclusive)
+    inside, owner, above = _inside(nest, roots)
+    rows, exclusive = nest.order[inside], nest.exclusive[inside]
+    waits = () if partition.caused is None else _waits(partition, partition.caused, rows, above, exclusive)
+    firsts = np.flatnonzero(above < 0)
     return Subtrees(roots, firsts, owner, rows, nest.node[inside], exclusive, partition.calls.ns[rows], waits)
 
 
-def _waits(partition: Partition, rows: Column, above: Column, exclusive: Column) -> tuple[Wait, ...]:
+def _inside(nest: Nest, roots: Column) -> tuple[Column, Column, Column]:
+    """Places of all calls inside some; for each the index of the chosen one, and that of the call right around it, -1
+    for a chosen one.
+    """
+    lengths = nest.last[roots].astype(np.int64) - roots
+    number = int(lengths.sum())
+    owner = np.arange(len(roots))
+    if number == len(roots):
+        return roots, owner, np.full(number, -1)
+    owner = np.repeat(owner, lengths)
+    firsts = np.cumsum(lengths) - lengths
+    shift = (roots - firsts)[owner]
+    inside = np.arange(number) + shift
+    parent = nest.parent[inside]
+    above = parent - shift
+    above[firsts] = -1
+    # Where calls do not nest, one that is inside of none, or of another, may begin between two that are inside.
+    kept = (parent >= roots[owner]) & (parent < inside)
+    kept[firsts] = True
+    if kept.all():
+        return inside, owner, above
+    above[~kept] = -1
+    while (lost := kept & ~kept[above] & (above >= 0)).any():
+        kept[lost] = False
+    number_of = np.append(np.cumsum(kept) - 1, -1)
+    return inside[kept], owner[kept], number_of[above[kept]]
+
+
+def _waits(partition: Partition, caused: Caused, rows: Column, above: Column, exclusive: Column) -> tuple[Wait, ...]:
     """Takes off calls' exclusive time the part in which something they caused was under way."""
-    assert partition.caused is not None
     waits = []
     has_parent = np.flatnonzero(above >= 0)
-    for function, inclusive in under_way(partition.calls, partition.caused, rows).items():
+    for function, inclusive in under_way(partition.calls, caused, rows).items():
         share = inclusive.copy()
         np.subtract.at(share, above[has_parent], inclusive[has_parent])
         share = np.clip(share, 0, exclusive)
@@ -130,14 +145,14 @@ def tree_of(partition: Partition, chosen: Chosen) -> Tree:
     """
     nest = partition.nest
     is_root = np.zeros(len(nest.node_parent), bool)
-    for part in chunks(len(chosen.roots), AT_ONCE):
-        is_root[nest.node[chosen.roots[part]]] = True
-    roots = set(np.flatnonzero(is_root).tolist())
+    for roots in pieces(partition, chosen.roots):
+        is_root[nest.node[roots]] = True
+    chosen_at = set(np.flatnonzero(is_root).tolist())
     parents, functions = nest.node_parent.tolist(), nest.node_function.tolist()
     depths: list[int] = []
     for node, above in enumerate(parents):
-        depths.append((node in roots) + (0 if above == NO_PARENT else depths[above]))
-    of_root = {node: depths[node] - 1 for node in roots}
+        depths.append((node in chosen_at) + (0 if above == NO_PARENT else depths[above]))
+    of_root = {node: depths[node] - 1 for node in chosen_at}
     places = [np.zeros(len(parents), np.uint32) for _ in range(max(of_root.values(), default=0) + 1)]
     known: dict[tuple[int, int], int] = {}
     for number, place_of in enumerate(places):
