@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import random
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -174,15 +177,19 @@ def test_any_partitions_give_the_same_answers(
 def test_the_slowest_are_the_longest_and_of_these_the_earliest(
     tmp_path_factory: pytest.TempPathFactory, seed: int, slowest: int
 ) -> None:
-    """Then by host, process and thread. No call is inside another one here."""
+    """Then by host, process and thread, and in the order of the trace. No call is inside another one here: those of a
+    thread at the same time have no length.
+    """
     rng = random.Random(seed)
     calls = [one._replace(name="read", caused=False, begin=100 * one.begin) for one in calls_of(rng)]
-    calls = [*{(one.host, one.pid, one.tid, one.begin): one for one in calls}.values()]
+    alike = Counter((one.host, one.pid, one.tid, one.begin) for one in calls)
+    calls = [one if alike[(*one[:3], one.begin)] == 1 else one._replace(length=0) for one in calls]
     expected = sorted(calls, key=lambda one: (-one.length, one.begin, one.host, one.pid, one.tid))[:slowest]
     with written(tmp_path_factory.mktemp("s"), calls) as traces:
         found = explain(parted(traces, rng), "read", slowest=slowest)
-    assert [(one.ns, one.start_us - EPOCH_NS // US, one.host, one.pid, one.tid) for one in found.slowest] == [
-        (one.length * US, one.begin, HOSTS[one.host], one.pid, 10 * one.pid + one.tid) for one in expected
+    assert [(one.ns, one.start_us - EPOCH_NS // US, one.host, one.pid, one.tid, one.path) for one in found.slowest] == [
+        (one.length * US, one.begin, HOSTS[one.host], one.pid, 10 * one.pid + one.tid, ("/d/0", "/d/1", "")[one.file])
+        for one in expected
     ]
     times = sorted(one.length * US for one in calls)
     assert (found.slow.calls, found.slow.min_ns, found.slow.max_ns) == (len(expected), times[-len(expected)], times[-1])
@@ -192,3 +199,23 @@ def test_the_slowest_are_the_longest_and_of_these_the_earliest(
     assert [found.spread.p25_ns, found.spread.p50_ns, found.spread.p75_ns, found.spread.p99_ns] == [
         times[int((len(times) - 1) * part)] for part in (0.25, 0.5, 0.75, 0.99)
     ]
+
+
+@pytest.mark.parametrize("slowest", range(1, 12, 2))
+def test_calls_that_are_alike_in_all_but_their_file_go_by_the_order_of_the_trace(tmp_path: Path, slowest: int) -> None:
+    calls = [Call(host, 1, 1, "read", 5, 0, file, False) for host in (0, 1) for file in (1, 0, 2, 1, 0)]
+    with written(tmp_path, calls, exact=False) as traces:
+        found = explain(parted(traces, random.Random(slowest)), "read", slowest=slowest)
+    expected = [(HOSTS[one.host], ("/d/0", "/d/1", "")[one.file]) for one in calls][:slowest]
+    assert [(one.host, one.path) for one in found.slowest] == expected and found.slow.calls == len(expected)
+    assert sum(row.slow_calls for row in found.tree) == 1
+
+
+def test_a_partition_that_is_sent_elsewhere_answers_the_same(tmp_path: Path) -> None:
+    """And whoever sends it is told how large it is."""
+    with written(tmp_path, calls_of(random.Random(7))) as traces:
+        there = pickle.loads(pickle.dumps(Partition.of(traces.calls)))
+        found = explain(replace(of_traces(traces), choose=lambda choice: lambda what, *args: [
+            what(there, choose(there, choice), *args)
+        ]), "read")  # fmt: skip
+        assert found == explain(traces, "read") and sys.getsizeof(there) > 80 * len(traces.calls)
