@@ -23,7 +23,7 @@ install: build ## commands, library, units and host YAMLs into PREFIX (/usr/loca
 uninstall: ## removes what install put there
 	@scripts/uninstall.sh
 
-demo: build ## (root) a trace of dd and of a Python program, from nothing to its summary
+demo: build ## (root) a trace of dd and of a Python program, from nothing to its report
 	@scripts/demo.sh
 
 test: ## (root) installs what is missing, builds, lints and runs all tests

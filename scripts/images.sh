@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes the pictures in docs/images: what `datacrumbs_analyze summary` prints of the demo's trace, and what the HTML report
-# shows of it and of a generated trace of several layers, where Chromium is there. Needs root.
+# shows of a small job of several layers (example_job.py), where Chromium is there. Needs root and a disk with ext4.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 said=$(scripts/demo.sh)
@@ -20,12 +20,14 @@ console.save_svg("docs/images/summary.svg", title="datacrumbs_analyze summary", 
 '
 echo "docs/images/summary.svg"
 
-# A job of many ranks and layers is more than the demo can run anywhere, so its trace is generated.
+# The demo has one layer, so that it runs anywhere; the report is shown of a job in which more can be seen.
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$(dirname "$(dirname "$trace")")"' EXIT
-.venv/bin/python tests/support/simulation.py "$work/simulation.pfw.gz"
-.venv/bin/datacrumbs_analyze report "$work/simulation.pfw.gz" -o "$work/report.html" >/dev/null
-for section in glance timeline explain; do
-  .venv/bin/python scripts/screenshot.py "$work/report.html" "docs/images/report-$section.png" "$section"
-  echo "docs/images/report-$section.png"
+.venv/bin/python scripts/example_job.py "$work/job.pfw.gz"
+.venv/bin/datacrumbs_analyze report "$work/job.pfw.gz" -o "$work/report.html" >/dev/null
+for section in '' layers timeline explain; do
+  picture=docs/images/report-${section:-glance}.png
+  .venv/bin/python scripts/screenshot.py "$work/report.html" "$picture" ${section:+"$section"}
+  ! command -v pngquant >/dev/null || pngquant --force --ext .png 128 "$picture" # a third of the size
+  echo "$picture"
 done

@@ -18,13 +18,14 @@ WIDTH, HEIGHT = 1280, 860
 def main() -> int:
     """Takes one picture; without a browser it says so and succeeds: a picture is nice to have."""
     if not find():
-        print("screenshot: no chromium here, so no picture", file=sys.stderr)
+        print("screenshot: there is no chromium here, so no picture; the package is called chromium", file=sys.stderr)
         return 0
     report, out, *section = sys.argv[1:]
     with Browser() as browser, browser.page(WIDTH, HEIGHT) as page:
         page.open(Path(report))
         if section:
-            page.run(f"document.getElementById({section[0]!r}).scrollIntoView()")
+            page.run(f"document.querySelector('.sections a[href=\"#{section[0]}\"]').click()")
+            page.run("document.activeElement.blur()")
             page.settle()
         page.settle()
         Path(out).write_bytes(page.picture())

@@ -59,7 +59,36 @@ struct dc_reducer {
 };
 struct dc_reducer *dc_reducer_create(void);
 void dc_reducer_destroy(struct dc_reducer *reducer);
+void dc_times_free(int64_t *times);
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
+
+struct dc_spans {
+  size_t size;
+  int64_t *begin, *end;
+};
+void dc_spans_unite(const struct dc_spans *one, const struct dc_spans *other, struct dc_spans *both);
+
+struct dc_column {
+  const void *at;
+  uint32_t width;
+  bool is_signed;
+};
+struct dc_kept {
+  size_t size;
+  int64_t base;
+  struct dc_column function, thread, file, ts, ns, ret, offset;
+};
+struct dc_moves_room {
+  uint16_t *file;
+  uint32_t *thread;
+  uint8_t *kind;
+  int64_t *ts, *ret, *offset;
+};
+void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]);
+void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
+size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
+size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
+                     const struct dc_moves_room *room);
 
 struct dc_nest_input {
   size_t size;
@@ -84,9 +113,15 @@ struct dc_moves {
   const uint32_t *thread;
   const uint8_t *kind;
   const int64_t *ts, *ret, *offset;
-  const uint32_t *order;
 };
 struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);
+struct dc_patterns {
+  struct dc_pattern *files;
+  ...;
+};
+struct dc_patterns *dc_patterns_create(size_t files);
+void dc_patterns_destroy(struct dc_patterns *patterns);
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves);
+int dc_patterns_finish(struct dc_patterns *patterns);

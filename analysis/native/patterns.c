@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "patterns.h"
 
-#include "rows.h"
-#include "sort.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,13 +8,17 @@
 #define SMALL 4096           /* patterns.SMALL */
 #define FARTHEST (1ll << 44) /* offsets are taken as at most this, 16 TiB */
 #define LARGEST (1ll << 62)  /* a call moves no more than this, so that ends cannot run over */
+#define AHEAD 16             /* streams are met in any order, so they are fetched some calls ahead */
 
 /** Where a stream has come to. */
 struct stream {
+  uint64_t file, thread;
+  int64_t ts; /* the latest begin */
   int64_t at; /* where the next call begins that does not say so */
   bool sure;  /* it was opened or sought in, so that `at` is known */
-  int64_t begin, end, step;
   bool has_call, has_step;
+  int64_t begin, end, step;
+  int64_t read_begin, read_end; /* what was read in a row and is not in `reads` yet; nothing where they are equal */
 };
 
 /** Calls of one size on one file. */
@@ -43,26 +44,34 @@ static void add_step(struct dc_pattern *pattern, struct stream *stream, int64_t 
   stream->step = step;
 }
 
-/** Adds a call that moved bytes; `span` gets where, if it is a read of which that is known. Returns whether it is. */
-static bool add_call(struct dc_pattern *pattern, struct stream *stream, uint8_t kind, int64_t size, int64_t offset,
-                     struct dc_span *span) {
-  bool said = offset >= 0, placed = said || stream->sure;
-  int64_t begin = clamp(said ? offset : stream->at, FARTHEST);
-  if (!said && __builtin_add_overflow(stream->at, size, &stream->at))
-    stream->at = LARGEST;
-  size = clamp(size, LARGEST);
-  if (!size)
+/** Puts what a stream has read in a row to what was read. */
+static bool flush(struct dc_patterns *patterns, struct stream *stream) {
+  if (stream->read_begin == stream->read_end)
+    return true;
+  if (patterns->read_count == patterns->read_room) {
+    size_t room = patterns->read_room ? 2 * patterns->read_room : 1024;
+    struct dc_span *reads = realloc(patterns->reads, room * sizeof(*reads));
+    if (!reads)
+      return false;
+    patterns->reads = reads;
+    patterns->read_room = room;
+  }
+  patterns->reads[patterns->read_count++] =
+      (struct dc_span){stream->read_begin, stream->read_end, (uint32_t)stream->file};
+  stream->read_begin = stream->read_end = 0;
+  return true;
+}
+
+/** Adds up what was read, and takes note where. */
+static bool add_read(struct dc_patterns *patterns, struct stream *stream, struct dc_pattern *pattern) {
+  pattern->again = (int64_t)((uint64_t)pattern->again + (uint64_t)(stream->end - stream->begin));
+  bool in_a_row = stream->begin >= stream->read_begin && stream->begin <= stream->read_end;
+  if (!in_a_row && !flush(patterns, stream))
     return false;
-  *(kind == DC_MOVE_READ ? &pattern->reads : &pattern->writes) += 1;
-  add_step(pattern, stream, begin);
-  stream->begin = begin;
-  stream->end = begin + size;
-  pattern->small += size < SMALL;
-  pattern->placed += placed;
-  pattern->aligned += placed && begin % SMALL == 0;
-  pattern->extent = begin + size > pattern->extent ? begin + size : pattern->extent;
-  *span = (struct dc_span){begin, begin + size, 0};
-  return placed && kind == DC_MOVE_READ;
+  if (stream->read_begin == stream->read_end)
+    stream->read_begin = stream->begin;
+  stream->read_end = in_a_row && stream->read_end > stream->end ? stream->read_end : stream->end;
+  return true;
 }
 
 /** Counts calls by size, and keeps the most common one: of several, the smallest. */
@@ -78,33 +87,94 @@ static bool add_size(struct dc_rows *sizes, struct dc_pattern *pattern, uint16_t
   return true;
 }
 
-/** Bytes that were read and had been read before: all, less those that were read at least once. */
-static int64_t again(const struct dc_span *spans, size_t count) {
-  int64_t covered = 0, bytes = 0;
+/** Adds a call that moved bytes, or would have. */
+static bool add_call(struct dc_patterns *patterns, struct stream *stream, uint8_t kind, int64_t size, int64_t offset) {
+  struct dc_pattern *pattern = &patterns->files[stream->file];
+  bool said = offset >= 0, placed = said || stream->sure;
+  int64_t begin = clamp(said ? offset : stream->at, FARTHEST);
+  if (!said && __builtin_add_overflow(stream->at, size, &stream->at))
+    stream->at = LARGEST;
+  size = clamp(size, LARGEST);
+  if (!size)
+    return true;
+  *(kind == DC_MOVE_READ ? &pattern->reads : &pattern->writes) += 1;
+  add_step(pattern, stream, begin);
+  stream->begin = begin;
+  stream->end = begin + size;
+  pattern->small += size < SMALL;
+  pattern->placed += placed;
+  pattern->aligned += placed && begin % SMALL == 0;
+  pattern->extent = stream->end > pattern->extent ? stream->end : pattern->extent;
+  return add_size(&patterns->sizes, pattern, (uint16_t)stream->file, size) &&
+         (!placed || kind != DC_MOVE_READ || add_read(patterns, stream, pattern));
+}
+
+static int add_move(struct dc_patterns *patterns, const struct dc_moves *moves, size_t row, size_t hash) {
+  struct stream *stream = dc_rows_find(&patterns->streams, moves->file[row], moves->thread[row], hash);
+  uint8_t kind = moves->kind[row];
+  if (!stream) {
+    if (!(stream = dc_rows_add(&patterns->streams, moves->file[row], moves->thread[row])))
+      return -ENOMEM;
+    stream->ts = moves->ts[row];
+  }
+  if (moves->ts[row] < stream->ts)
+    return -EILSEQ;
+  stream->ts = moves->ts[row];
+  if (kind >= DC_MOVE_SEEK) {
+    stream->at = kind == DC_MOVE_SEEK ? moves->ret[row] : 0;
+    stream->sure = true;
+    return 0;
+  }
+  return add_call(patterns, stream, kind, moves->ret[row], moves->offset[row]) ? 0 : -ENOMEM;
+}
+
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves) {
+  int rc = 0;
+  for (size_t done = 0; done < moves->size && !rc; done += AHEAD) {
+    size_t hashes[AHEAD], count = moves->size - done < AHEAD ? moves->size - done : AHEAD;
+    for (size_t i = 0; i < count; i++) {
+      hashes[i] = dc_rows_hash(moves->file[done + i], moves->thread[done + i]);
+      dc_rows_expect_place(&patterns->streams, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+      dc_rows_expect(&patterns->streams, hashes[i]);
+    for (size_t i = 0; i < count && !rc; i++)
+      rc = add_move(patterns, moves, done + i, hashes[i]);
+  }
+  return rc;
+}
+
+/** Bytes that were read at least once. */
+static int64_t covered(const struct dc_span *spans, size_t count) {
+  int64_t until = 0, bytes = 0;
   for (size_t i = 0; i < count; i++) {
-    int64_t fresh = spans[i].end - (spans[i].begin > covered ? spans[i].begin : covered);
-    bytes += spans[i].end - spans[i].begin - (fresh > 0 ? fresh : 0);
-    covered = spans[i].end > covered ? spans[i].end : covered;
+    int64_t fresh = spans[i].end - (spans[i].begin > until ? spans[i].begin : until);
+    bytes += fresh > 0 ? fresh : 0;
+    until = spans[i].end > until ? spans[i].end : until;
   }
   return bytes;
 }
 
-/** The pattern's last column, from reads of all files that are grouped by file first. */
-static int find_again(struct dc_pattern *patterns, size_t files, const struct dc_span *reads, size_t count) {
+int dc_patterns_finish(struct dc_patterns *patterns) {
+  struct stream *streams = patterns->streams.rows;
+  for (size_t i = 0; i < patterns->streams.count; i++)
+    if (!flush(patterns, &streams[i]))
+      return -ENOMEM;
+  size_t count = patterns->read_count, files = patterns->file_count;
   size_t *starts = calloc(files + 2, sizeof(*starts));
   struct dc_span *grouped = malloc((count ? 2 * count : 1) * sizeof(*grouped));
   int rc = -ENOMEM;
   if (!starts || !grouped)
     goto out;
   for (size_t i = 0; i < count; i++)
-    starts[reads[i].row + 2]++;
+    starts[patterns->reads[i].row + 2]++;
   for (size_t i = 2; i < files + 2; i++)
     starts[i] += starts[i - 1];
   for (size_t i = 0; i < count; i++)
-    grouped[starts[reads[i].row + 1]++] = reads[i];
+    grouped[starts[patterns->reads[i].row + 1]++] = patterns->reads[i];
   for (size_t file = 0; file < files; file++) {
     size_t own = starts[file + 1] - starts[file];
-    patterns[file].again = again(dc_sort(grouped + starts[file], grouped + count, own), own);
+    patterns->files[file].again -= covered(dc_sort(grouped + starts[file], grouped + count, own), own);
   }
   rc = 0;
 out:
@@ -113,39 +183,26 @@ out:
   return rc;
 }
 
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files) {
-  struct dc_rows sizes;
-  struct dc_span *reads = malloc((moves->size ? moves->size : 1) * sizeof(*reads));
-  struct stream stream = {0};
-  size_t count = 0;
-  int rc = -ENOMEM;
-  dc_rows_init(&sizes, sizeof(struct size_count));
-  if (!reads)
-    goto out;
-  for (size_t i = 0; i < moves->size; i++) {
-    uint32_t row = moves->order[i], before = i ? moves->order[i - 1] : row;
-    uint16_t file = moves->file[row];
-    uint8_t kind = moves->kind[row];
-    int64_t ret = moves->ret[row];
-    if (!i || file != moves->file[before] || moves->thread[row] != moves->thread[before]) {
-      stream = (struct stream){0};
-    } else if (moves->ts[row] < moves->ts[before]) {
-      rc = -EILSEQ;
-      goto out;
-    }
-    if (kind >= DC_MOVE_SEEK) {
-      stream.at = kind == DC_MOVE_SEEK ? ret : 0;
-      stream.sure = true;
-      continue;
-    }
-    if (add_call(&patterns[file], &stream, kind, ret, moves->offset[row], &reads[count]))
-      reads[count++].row = file;
-    if (ret > 0 && !add_size(&sizes, &patterns[file], file, clamp(ret, LARGEST)))
-      goto out;
-  }
-  rc = find_again(patterns, files, reads, count);
-out:
-  dc_rows_deinit(&sizes);
-  free(reads);
-  return rc;
+struct dc_patterns *dc_patterns_create(size_t files) {
+  struct dc_patterns *patterns = calloc(1, sizeof(*patterns));
+  if (!patterns)
+    return NULL;
+  dc_rows_init(&patterns->streams, sizeof(struct stream));
+  dc_rows_init(&patterns->sizes, sizeof(struct size_count));
+  patterns->file_count = files;
+  patterns->files = calloc(files ? files : 1, sizeof(*patterns->files));
+  if (patterns->files)
+    return patterns;
+  dc_patterns_destroy(patterns);
+  return NULL;
+}
+
+void dc_patterns_destroy(struct dc_patterns *patterns) {
+  if (!patterns)
+    return;
+  dc_rows_deinit(&patterns->streams);
+  dc_rows_deinit(&patterns->sizes);
+  free(patterns->files);
+  free(patterns->reads);
+  free(patterns);
 }

@@ -5,19 +5,18 @@
 #ifndef DATACRUMBS_PATTERNS_H
 #define DATACRUMBS_PATTERNS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "rows.h"
+#include "sort.h"
 
 enum dc_move_kind { DC_MOVE_READ = 1, DC_MOVE_WRITE = 2, DC_MOVE_SEEK = 3, DC_MOVE_OPEN = 4 };
 
-/** Calls by stream (what one thread did to one file), and those of one stream in the order of their begins. */
+/** Calls, those of each stream (what one thread did to one file) in the order of their begins. */
 struct dc_moves {
   size_t size;
   const uint16_t *file;
   const uint32_t *thread;
   const uint8_t *kind;
   const int64_t *ts, *ret, *offset; /* offset below zero: the call does not say */
-  const uint32_t *order;            /* the order meant: rows of the columns */
 };
 
 /** Figures of one file. */
@@ -25,7 +24,22 @@ struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;
 };
 
-/** Fills in the figures of `files` files, which are zero before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
-int dc_patterns_find(const struct dc_moves *moves, struct dc_pattern *patterns, size_t files);
+struct dc_patterns {
+  struct dc_pattern *files;
+  size_t file_count;
+  struct dc_rows streams, sizes;
+  struct dc_span *reads; /* where a file, `row`, was read: as much at once as a stream read in a row */
+  size_t read_count, read_room;
+};
+
+/** NULL when memory is short. */
+struct dc_patterns *dc_patterns_create(size_t files);
+void dc_patterns_destroy(struct dc_patterns *patterns);
+
+/** Adds calls, which come after those that were added before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves);
+
+/** Makes `files` complete, once. Returns 0 or -ENOMEM. */
+int dc_patterns_finish(struct dc_patterns *patterns);
 
 #endif

@@ -1,5 +1,7 @@
+#include "kept.h"
 #include "nest.h"
 #include "parse.h"
 #include "patterns.h"
 #include "reduce.h"
 #include "span.h"
+#include "spans.h"

@@ -59,4 +59,7 @@ void dc_reducer_destroy(struct dc_reducer *reducer);
  */
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
 
+/** Frees a column of a lane that somebody took out of it. */
+void dc_times_free(int64_t *times);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FIRST_ROWS 256
 
@@ -19,12 +18,14 @@ static inline char *row_at(const struct dc_rows *rows, size_t place) {
   return (char *)rows->rows + place * rows->width;
 }
 
-static inline size_t slot_of(const struct dc_rows *rows, const uint64_t key[2]) {
-  uint64_t hash = (key[0] * 0x9e3779b97f4a7c15ull ^ key[1]) * 0xff51afd7ed558ccdull;
-  size_t at = (hash ^ hash >> 32) & (rows->slot_count - 1);
-  while (rows->slots[at] && memcmp(row_at(rows, rows->slots[at] - 1), key, 16))
+/** Makes a row known, which is at `place`. */
+static void enter(struct dc_rows *rows, size_t place) {
+  uint64_t key[2];
+  memcpy(key, row_at(rows, place), 16);
+  size_t hash = dc_rows_hash(key[0], key[1]), at = hash & (rows->slot_count - 1);
+  while (rows->slots[at])
     at = (at + 1) & (rows->slot_count - 1);
-  return at;
+  rows->slots[at] = (hash & ~(uint64_t)UINT32_MAX) | (place + 1);
 }
 
 static bool grow(struct dc_rows *rows) {
@@ -39,30 +40,24 @@ static bool grow(struct dc_rows *rows) {
   if (2 * rows->count < rows->slot_count)
     return true;
   size_t count = rows->slot_count ? 2 * rows->slot_count : 4 * FIRST_ROWS;
-  uint32_t *slots = calloc(count, sizeof(*slots));
+  uint64_t *slots = calloc(count, sizeof(*slots));
   if (!slots)
     return false;
   free(rows->slots);
   rows->slots = slots;
   rows->slot_count = count;
-  for (size_t place = 0; place < rows->count; place++) {
-    uint64_t key[2];
-    memcpy(key, row_at(rows, place), 16);
-    slots[slot_of(rows, key)] = (uint32_t)place + 1;
-  }
+  for (size_t place = 0; place < rows->count; place++)
+    enter(rows, place);
   return true;
 }
 
-void *dc_rows_get(struct dc_rows *rows, uint64_t first, uint64_t second) {
+void *dc_rows_add(struct dc_rows *rows, uint64_t first, uint64_t second) {
   const uint64_t key[2] = {first, second};
   if (!grow(rows))
     return NULL;
-  size_t at = slot_of(rows, key);
-  if (!rows->slots[at]) {
-    char *row = row_at(rows, rows->count);
-    memset(row, 0, rows->width);
-    memcpy(row, key, 16);
-    rows->slots[at] = (uint32_t)++rows->count;
-  }
-  return row_at(rows, rows->slots[at] - 1);
+  char *row = row_at(rows, rows->count);
+  memset(row, 0, rows->width);
+  memcpy(row, key, 16);
+  enter(rows, rows->count++);
+  return row;
 }

@@ -37,15 +37,17 @@ static inline uint64_t dc_odd_bytes(uint64_t word) {
   return (word | control | quote | backslash | rubout) & DC_EACH(0x80);
 }
 
-static inline bool dc_is_digits(uint64_t word) {
-  return (((word & DC_EACH(0xf0)) | (((word + DC_EACH(0x06)) & DC_EACH(0xf0)) >> 4)) == DC_EACH(0x33));
+/** The highest bit of the first byte that is no digit; 0 where there is none. Later bytes as in dc_odd_bytes. */
+static inline uint64_t dc_not_digits(uint64_t word) {
+  word ^= DC_EACH('0');
+  return (word | (word + DC_EACH(0x76))) & DC_EACH(0x80);
 }
 
 /** The number that eight digits make: pairs, then fours, then all, each step in one multiplication. */
-static inline int64_t dc_digits(uint64_t word) {
+static inline uint64_t dc_digits(uint64_t word) {
   word = (word & DC_EACH(0x0f)) * 2561 >> 8;
   word = (word & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
-  return (int64_t)((word & 0x0000ffff0000ffffull) * 42949672960001 >> 32);
+  return (word & 0x0000ffff0000ffffull) * 42949672960001 >> 32;
 }
 
 static inline bool dc_equal(const char *a, const char *b, size_t size) {

@@ -24,11 +24,14 @@ const empty = (...children) => el("p", { class: "empty" }, ...children);
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const visible = (text) => String(text).replace(INVISIBLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-// A path whose last part stands out.
+const LONG_PATH = 200; // characters; the rest of a longer one may not be in sight
+
+// A path whose last part stands out, and which is broken behind a slash where it is long.
 function pathText(path) {
   const text = visible(path);
   const cut = text.lastIndexOf("/") + 1;
-  return [el("span", { class: "dir" }, text.slice(0, cut)), text.slice(cut)];
+  return el("span", { class: "whole-path", title: text.length > LONG_PATH ? text : null },
+    el("span", { class: "dir" }, text.slice(0, cut).split(/(?<=\/)/).flatMap((part) => [part, el("wbr")])), text.slice(cut));
 }
 
 // A table whose head sorts: columns have name, value (for sorting), cell (what is shown) and perhaps num.

@@ -1,20 +1,32 @@
-// What is inside the calls of a function: in words, by layer, and as the tree of a typical and of a slow call.
+// What is inside the calls of a function: in words, by layer, and as the tree of a typical and of a slow call. Of a part
+// of the run, and of functions that are not explained, it is what the sums say (inside.js).
+let explainFunction = () => {};
 function explainView() {
   const body = byId("explain-body");
   const { explanations } = report;
   if (!explanations.length) return void fill(body, empty("There is no call to explain."));
   const panel = el("div", { id: "explain-panel" });
-  const buttons = explanations.map((explanation, index) => el("button", { type: "button", "aria-pressed": "false", on: { click: () => choose(index) } }, visible(explanation.function)));
-  const choose = (index) => {
-    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(place === index)));
-    fill(panel, explained(explanations[index]));
-    invalidate();
+  const names = explanations.map((explanation) => explanation.function);
+  const others = [...new Set(functions.map(({ name }) => name))].filter((name) => name && !names.includes(name));
+  let chosen = names[0];
+  const buttons = names.map((name) => el("button", { type: "button", on: { click: () => explainFunction(name) } }, visible(name)));
+  const more = el("select", { on: { change: () => { if (more.value) explainFunction(more.value); } } },
+    el("option", { value: "" }, "choose …"), others.map((name) => el("option", { value: name }, visible(name))));
+  const draw = () => {
+    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(names[place] === chosen)));
+    more.value = others.includes(chosen) ? chosen : "";
+    const known = explanations.find((explanation) => explanation.function === chosen);
+    fill(panel, selection.whole && known ? explained(known) : insidePanel(chosen));
   };
-  body.append(el("div", { class: "tools", role: "group", "aria-label": "Function to explain" }, buttons), panel);
-  choose(0);
-  view(byId("explain"), () => {
-    for (const row of panel.querySelectorAll("tr[data-from]")) row.classList.toggle("faint", Number(row.dataset.to) < selection.from || Number(row.dataset.from) > selection.to);
-  });
+  explainFunction = (name) => {
+    const elsewhere = !byId("explain").contains(document.activeElement);
+    chosen = name;
+    draw();
+    if (elsewhere) goTo(byId("explain"));
+  };
+  body.append(el("div", { class: "tools" }, el("span", { class: "group", role: "group", "aria-label": "Function to explain" }, buttons),
+    others.length ? el("label", {}, "Others", more) : null), panel);
+  view(byId("explain"), draw);
 }
 
 const layerToneByName = (name) => layerTone(layerPlace.get(name) ?? 8);
@@ -78,7 +90,7 @@ function slowCalls(rows) {
   return el("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "The slowest calls" }, el("table", {},
     el("caption", { class: "hidden" }, "The slowest calls"),
     el("thead", {}, el("tr", {}, ["Took", "At", "Process", "By layer", "File", "Offset"].map((name) => el("th", { scope: "col", class: name === "Took" || name === "At" || name === "Offset" ? "num" : "" }, name)), el("th", { scope: "col" }, el("span", { class: "hidden" }, "Zoom")))),
-    el("tbody", {}, rows.map((row) => el("tr", { "data-from": String(row.start_us), "data-to": String(row.start_us + row.ns / 1000) },
+    el("tbody", {}, rows.map((row) => el("tr", {},
       el("td", { class: "num" }, duration(row.ns)), el("td", { class: "num" }, exactly(row.start_us, SPAN / 1000)),
       el("td", {}, `${row.pid ?? ""}${row.tid !== row.pid ? ` / ${row.tid}` : ""}`),
       el("td", {}, el("span", { class: "stack", title: Object.entries(row.layers).map(([layer, ns]) => `${layer}: ${duration(ns)}`).join(", ") },

@@ -42,6 +42,9 @@ function filesView() {
   body.append(el("div", { class: "tools" }, search, left), table.node);
   search.addEventListener("input", () => table.update(rowsOf()));
   view(byId("files"), () => table.update(rowsOf()));
+  placesTable(body);
+  usesTable(body);
+  orderBar(body);
 }
 
 // How a file was used, over the whole run: in which order, in which sizes, and what is unusual about it.

@@ -2,6 +2,7 @@
 function findingsView() {
   const body = byId("findings-body");
   const { findings } = report;
+  if (!functions.length) return void fill(body, empty("No call was traced, so there is nothing to advise."));
   if (!findings.length) return void fill(body, empty("No rule found anything to advise. The rules ask for many calls and a tenth of the time in I/O calls, so a short or a healthy run has no finding; the sections below show where the time went."));
   fill(body, findings.map((finding) => el("article", { class: "finding", vars: { tone: finding.share >= 0.3 ? "var(--bad)" : "var(--warn)" } },
     el("h4", {}, visible(finding.title)),

@@ -5,15 +5,25 @@ function headerView() {
   const hosts = header.hosts.length > 3 ? `${header.hosts.slice(0, 3).map(visible).join(", ")} and ${header.hosts.length - 3} more hosts` : header.hosts.map(visible).join(", ");
   byId("subtitle").textContent = [
     header.users.length ? `of ${header.users.map(visible).join(", ")}` : "", hosts ? `on ${hosts}` : "",
-    header.started_us ? `from ${date(header.started_us)}` : "", `${duration(header.wall_ns)} long`,
+    header.started_us ? `from ${date(header.started_us)}${header.wall_ns >= 1e9 ? ` to ${date(header.started_us + header.wall_ns / 1000).slice(header.wall_ns < 80000e9 ? 11 : 0)}` : ""}` : "", `${duration(header.wall_ns)} long`,
     `${count(header.processes)} processes, ${count(header.threads)} threads, ${count(header.files)} files`,
   ].filter(Boolean).join(" · ");
+  byId("command").textContent = commandLine();
   byId("complete").append(verdict(report.completeness));
+  const [run] = report.runs;
   byId("foot").append(
-    el("p", {}, `From ${report.sources.map(visible).join(", ")}.`),
+    el("p", {}, `From ${report.sources.map(visible).join(", ")}${run ? `, by DataCrumbs ${visible(run.version)} with ${count(run.probes ?? 0)} probes` : ""}.`),
     el("p", {}, `Sums are of ${grid.bins} slices of ${duration(grid.width_us * 1000)} each; a call counts in the slice in which it begins, its time in all slices that it lies in. Totals, heatmap and processes count the calls of ${header.total_categories.map(visible).join(", ") || "no category"} alone, so that each byte counts once.`),
     el("p", {}, "Made by datacrumbs_analyze report. This file needs nothing but itself and asks nothing of any network."));
   view(byId("glance"), tiles);
+}
+
+// What was run: the command of the first process that no other of the trace started.
+function commandLine() {
+  const known = new Set(processes.map(({ host, pid }) => `${host}\u0000${pid}`));
+  const roots = processes.filter((process) => process.command && !known.has(`${process.host}\u0000${process.parent}`)).sort((a, b) => (a.start ?? 0) - (b.start ?? 0));
+  if (!roots.length) return "";
+  return visible(roots[0].command) + (roots.length > 1 ? ` (and ${count(roots.length - 1)} more)` : "");
 }
 
 function tiles() {

@@ -8,21 +8,22 @@ function latencyView() {
   let rows = [];
 
   const rowsOf = () => {
-    const buckets = latencyOf(firstBin(), lastBin());
+    const buckets = latencyOf(firstBin(), lastBin()), times = sumsOf(firstBin(), lastBin()).fn.time;
     return functions.map((row, fn) => {
       const calls = buckets[fn].reduce((a, b) => a + b, 0), last = buckets[fn].findLastIndex((n) => n > 0);
       const exact = selection.whole && row.p50 !== undefined;
-      return { fn, calls, buckets: buckets[fn], exact,
+      return { fn, calls, time: times[fn], buckets: buckets[fn], exact,
         p50: exact ? row.p50 : quantile(buckets[fn], 0.5), p90: Math.min(quantile(buckets[fn], 0.9), exact ? row.p99 : Infinity), p99: exact ? row.p99 : quantile(buckets[fn], 0.99),
         longest: exact ? row.max : bucketNs(last + 1) };
-    }).filter(({ calls }) => calls);
+    }).filter(({ calls, time }) => calls && time);
   };
   const about = (row, ns) => (row.exact ? duration(ns) : `≈ ${duration(ns)}`);
   const table = sortable({
-    label: "Durations by function", sort: 1, shown: 14, rows: (rows = rowsOf()),
+    label: "Durations by function", sort: 2, shown: 14, rows: (rows = rowsOf()),
     columns: [
       { name: "Function", value: ({ fn }) => functionName(fn), cell: ({ fn }) => el("span", { class: "name" }, swatch(toneOf(fn)), el("code", {}, functionName(fn))) },
       { name: "Calls", num: true, value: ({ calls }) => calls, cell: ({ calls }) => count(calls) },
+      { name: "Time", num: true, value: ({ time }) => time, cell: ({ time }) => duration(time) },
       { name: "p50", num: true, value: ({ p50 }) => p50, cell: (row) => about(row, row.p50) },
       { name: "p90", num: true, value: ({ p90 }) => p90, cell: (row) => `≈ ${duration(row.p90)}` },
       { name: "p99", num: true, value: ({ p99 }) => p99, cell: (row) => about(row, row.p99) },

@@ -5,13 +5,14 @@ function layersView() {
   byId("layers-lead").textContent = layersPresent.length > 1
     ? "The job's time in traced calls, summed over threads. A block below another is a call inside it; what a block has no block below is its own time. Choose a block to look into it."
     : "The job's time in traced calls, summed over threads. This trace has one layer: trace libraries or the kernel as well, and their time stands above and below it.";
+  if (report.lanes.tid.some((tid) => tid >= KERNEL_LANES)) byId("layers-lead").append(" Between double lines is what the kernel did elsewhere for a thread while the call above ran, such as requests at the device; at the top, what it did while no call ran.");
   const chart = el("div", { class: "icicle", role: "group", "aria-label": "Time by path, from the job to the innermost calls. Arrow keys go from block to block, Enter looks into one." });
   const detail = el("div", { class: "icicle-detail", "aria-live": "polite" });
   const ladder = el("div", { class: "ladder" });
   body.append(tonesLegend(), chart, detail, ladder);
   icicle(chart, detail);
   if (layersPresent.length > 1) ownTimes(ladder);
-  kindTimes(body);
+  modulesTable(body);
   body.append(el("h3", {}, "Functions"));
   functionsTable(body);
 }
@@ -23,12 +24,15 @@ function icicle(chart, detail) {
   const pathOf = (node) => (node < 0 ? [] : [...pathOf(parent[node]), node]);
   let sums = null, into = -1, current = -1;
 
+  // What the kernel did in threads of its own or in interrupts: below the calls that ran meanwhile, or at the top.
+  const kernelLanes = report.lanes.tid.some((tid) => tid >= KERNEL_LANES), waited = new Set(report.tree.elsewhere);
+  const elsewhere = (node) => waited.has(node) || node >= 0 && parent[node] < 0 && kernelLanes && functions[fn[node]]?.layer > layerPlace.get("system calls");
   const timeOf = (node) => (node < 0 ? sums.total : sums.time[node]);
   const nameOf = (node) => (node < 0 ? "job" : fn[node] < 0 ? "other paths" : functionName(fn[node]));
   const layerText = (node) => (node >= 0 && functions[fn[node]] ? ` (${layerNames[functions[fn[node]].layer].name})` : "");
   function tell(node) {
-    const parts = [`${duration(timeOf(node))}, ${percent(timeOf(node) / Math.max(1, sums.total))} of the job's time in calls`];
-    if (node >= 0) parts.push(`${duration(sums.own[node])} of it its own`, `${count(sums.calls[node])} calls, ${duration(sums.time[node] / Math.max(1, sums.calls[node]))} each`);
+    const parts = [`${duration(timeOf(node))}, ${percent(timeOf(node) / Math.max(1, sums.total))} of the job's time in calls${elsewhere(node) ? ", by the kernel elsewhere" : ""}`];
+    if (node >= 0) parts.push(`${duration(sums.own[node])} of it its own`, ...(sums.calls[node] ? [`${count(sums.calls[node])} calls, ${duration(sums.time[node] / sums.calls[node])} each`] : []));
     return parts.join("; ");
   }
   function show(node) {
@@ -41,7 +45,7 @@ function icicle(chart, detail) {
     const put = (node, depth, from, width) => {
       (rows[depth] ??= []).push({ node, from, width });
       let left = from;
-      const inner = (children.get(node) ?? []).filter((child) => sums.time[child] > 0).sort((a, b) => sums.time[b] - sums.time[a]);
+      const inner = (children.get(node) ?? []).filter((child) => sums.time[child] > 0).sort((a, b) => elsewhere(a) - elsewhere(b) || sums.time[b] - sums.time[a]);
       for (const child of inner) {
         const share = (sums.time[child] / Math.max(1, timeOf(node))) * width;
         if (share > 0.0012) put(child, depth + 1, left, share);
@@ -53,7 +57,7 @@ function icicle(chart, detail) {
     put(into, into < 0 ? 0 : around.length + 1, 0, 1);
     chart.style.height = `${rows.length * 28 - 2}px`;
     const cells = rows.flatMap((row, depth) => row.map(({ node, from, width }) => el("button", {
-      type: "button", class: width < 0.035 ? "icicle-cell thin" : "icicle-cell", tabIndex: -1, "aria-label": `${nameOf(node)}${layerText(node)}: ${tell(node)}`,
+      type: "button", class: `icicle-cell${width < 0.035 ? " thin" : ""}${elsewhere(node) ? " elsewhere" : ""}`, tabIndex: -1, "aria-label": `${nameOf(node)}${layerText(node)}: ${tell(node)}`,
       vars: { from: String(from), share: String(width), row: String(depth), tone: node < 0 ? "var(--job)" : toneOf(fn[node]) },
       on: {
         click: () => { into = node === into ? (node < 0 ? -1 : parent[node]) : node; current = node; draw(); focusOn(current); },
@@ -84,20 +88,6 @@ function icicle(chart, detail) {
     if (next !== undefined) focusOn(next);
   }
   view(byId("layers"), () => { sums = treeOf(firstBin(), lastBin()); draw(); });
-}
-
-// What the calls that the totals count were for: reading, writing, making safe, looking after files.
-function kindTimes(body) {
-  const chart = el("div");
-  body.append(chart);
-  view(byId("layers"), () => {
-    const sums = sumsOf(firstBin(), lastBin()).fn;
-    const times = kinds.map((_, kind) => functions.reduce((sum, row, fn) => sum + (row.counted && row.kind === kind ? sums.time[fn] : 0), 0));
-    const total = times.reduce((a, b) => a + b, 0), most = Math.max(1, ...times);
-    fill(chart, el("h3", {}, "I/O calls by what they do"), el("dl", { class: "ladder-rows" }, kinds.map((name, kind) => el("div", {},
-      el("dt", {}, swatch(kindTone(kind)), name), el("dd", {}, bar(times[kind] / most, kindTone(kind))),
-      el("dd", { class: "num" }, times[kind] ? duration(times[kind]) : nothing()), el("dd", { class: "num muted" }, percent(times[kind] / Math.max(1, total)))))));
-  });
 }
 
 // What each layer took itself: without the calls inside its calls.

@@ -19,17 +19,20 @@ dark.addEventListener("change", () => applyTheme());
 const sections = [...document.querySelectorAll("main > section")];
 const links = new Map([...document.querySelectorAll(".sections a")].map((link) => [link.hash.slice(1), link]));
 function goTo(section) {
+  refresh(true); // so that nothing above it grows while it comes into sight
   section.scrollIntoView();
   section.tabIndex = -1;
   section.focus({ preventScroll: true });
 }
 for (const [id, link] of links) link.addEventListener("click", (event) => { event.preventDefault(); goTo(byId(id)); });
-const current = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) if (isIntersecting) for (const [id, link] of links) {
-    if (id === target.id) link.setAttribute("aria-current", "true");
+// The section that is being read: the last one that begins in the upper part of the window.
+const current = new IntersectionObserver(() => {
+  const read = sections.findLast((section) => section.getBoundingClientRect().top < innerHeight * 0.4) ?? sections[0];
+  for (const [id, link] of links) {
+    if (id === read.id) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-}, { rootMargin: "-25% 0px -65% 0px" });
+}, { rootMargin: "0px 0px -60% 0px" });
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=search], select, textarea")) return;
@@ -48,6 +51,7 @@ addEventListener("afterprint", () => { printing = false; applyTheme(); });
 
 applyTheme();
 headerView();
+answerView();
 findingsView();
 overview();
 layersView();

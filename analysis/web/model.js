@@ -20,7 +20,7 @@ const cells = (() => {
 })();
 
 const fileCells = (() => {
-  const { rows, files } = report.file_cells;
+  const { rows, rows_of_a_slice: files } = report.file_cells; // first files, then all other files of each place
   const key = unpackSorted(report.file_cells.key, rows);
   const table = { rows, bin: key.map((value) => Math.floor(value / files)), file: key.map((value) => value % files) };
   for (const name of SUMS) table[name] = unpack(report.file_cells[name], rows);
@@ -46,9 +46,9 @@ const treeCells = (() => {
 })();
 
 const sizeCells = (() => {
-  const { rows } = report.sizes;
+  const { rows, powers, common } = report.sizes, side = powers + common.length; // powers of two, then the common sizes
   const key = unpackSorted(report.sizes.key, rows);
-  return { rows, bin: key.map((value) => Math.floor(value / 128)), written: key.map((value) => Math.floor(value / 64) % 2), bucket: key.map((value) => value % 64), calls: unpack(report.sizes.calls, rows) };
+  return { rows, side, bin: key.map((value) => Math.floor(value / (2 * side))), written: key.map((value) => Math.floor(value / side) % 2), bucket: key.map((value) => value % side), calls: unpack(report.sizes.calls, rows) };
 })();
 
 // Where the rows of a bin begin: rows are in the order of their bins.
@@ -76,7 +76,7 @@ function sumsOf(first, last) {
 }
 
 function fileSumsOf(first, last) {
-  const sums = zeros(report.file_cells.files);
+  const sums = zeros(report.file_cells.rows_of_a_slice);
   for (let row = fileStarts[first]; row < fileStarts[last]; row++) add(sums, fileCells.file[row], fileCells, row);
   return sums;
 }
@@ -130,7 +130,8 @@ function processName(index) {
   const process = processes[index];
   if (!process || process.others) return "other processes";
   const name = visible(process.name || "process");
-  return `${name} ${process.pid ?? ""}${manyHosts && process.host ? ` @ ${visible(process.host)}` : ""}`.trim();
+  const again = process.life ? ` (${process.life + 1})` : "";
+  return `${name} ${process.pid ?? ""}${again}${manyHosts && process.host ? ` @ ${visible(process.host)}` : ""}`.trim();
 }
 
 function tonesLegend() {

@@ -1,6 +1,7 @@
 // The strip that stays in view: bytes read above the line, bytes written below it; its window is the selection.
 function overview() {
   const canvas = byId("strip-canvas");
+  byId("strip").hidden = !cells.rows;
   const read = new Float64Array(grid.bins), written = new Float64Array(grid.bins), calls = new Float64Array(grid.bins);
   for (let row = 0; row < cells.rows; row++) {
     if (!functions[cells.fn[row]].counted) continue;

@@ -3,11 +3,16 @@ function processesView() {
   const body = byId("processes-body");
   if (!processes.length) return void fill(body, empty("The trace names no process."));
   const keyOf = ({ host, pid }) => `${host}\u0000${pid}`;
-  const index = new Map(processes.map((process, number) => [keyOf(process), number]));
+  const lives = new Map();
+  processes.forEach((process, number) => lives.set(keyOf(process), [...(lives.get(keyOf(process)) ?? []), number]));
+  // Of several processes that had the id one after another, the one that had begun last.
+  const parentOf = ({ host, parent, start }) => (lives.get(keyOf({ host, pid: parent })) ?? [])
+    .filter((number) => !processes[number].life || (processes[number].start ?? 0) <= (start ?? 0))
+    .sort((a, b) => processes[a].life - processes[b].life).at(-1);
   const children = new Map();
   const roots = [];
   processes.forEach((process, number) => {
-    const parent = process.parent === null || process.others ? undefined : index.get(keyOf({ host: process.host, pid: process.parent }));
+    const parent = process.parent === null || process.others ? undefined : parentOf(process);
     if (parent === undefined || parent === number) roots.push(number);
     else children.set(parent, [...(children.get(parent) ?? []), number]);
   });

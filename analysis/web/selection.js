@@ -78,8 +78,8 @@ function describe() {
     : `${exactly(selection.from, selection.to - selection.from)} to ${exactly(selection.to, selection.to - selection.from)} (${selected()})`;
   byId("selection-clear").hidden = selection.whole;
   for (const node of document.querySelectorAll(".scope")) {
-    node.textContent = node.classList.contains("whole") ? "whole run" : scopeText();
-    node.classList.toggle("on", !selection.whole && !node.classList.contains("whole"));
+    node.textContent = scopeText();
+    node.classList.toggle("on", !selection.whole);
   }
 }
 

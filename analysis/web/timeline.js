@@ -23,6 +23,10 @@ const far = (() => {
   return { starts, layers, bin: key.map((value) => value % bins), fn: unpack(report.timeline.fn, rows), fill: unpack(report.timeline.fill, rows) };
 })();
 
+// Work that the kernel does for a process elsewhere lies on lanes of its own, numbered from here (docs/trace-format.md).
+const KERNEL_LANES = 10_000_000;
+const laneName = (tid) => (tid >= KERNEL_LANES ? `kernel, for it ${tid - KERNEL_LANES + 1}` : `thread ${tid ?? ""}`);
+
 // Every call of these parts of the run is among the single calls.
 const everyCallIn = (from, to) => report.calls.windows.some(({ begin_us: low, end_us: high }) => from >= low && to <= high);
 
@@ -80,7 +84,7 @@ function timelineView() {
       if (many && open.has(process)) for (const lane of lanes) rows.push({ process, lanes: [lane], thread: lane });
     }
     fill(labels, rows.map((row) => {
-      const name = row.thread === undefined ? processName(row.process) : `thread ${report.lanes.tid[row.thread] ?? ""}`;
+      const name = row.thread === undefined ? processName(row.process) : laneName(report.lanes.tid[row.thread]);
       const cut = name.lastIndexOf(" ", name.indexOf(" @ ") < 0 ? undefined : name.indexOf(" @ ") - 1);
       const toggle = row.many ? el("button", { type: "button", "aria-expanded": String(open.has(row.process)), "aria-label": `Threads of ${processName(row.process)}`, on: { click: () => {
         if (!open.delete(row.process)) open.add(row.process);
@@ -247,15 +251,24 @@ function timelineView() {
 
 // The longest single calls of the selected time, for those who would rather read than hover.
 function longestCalls(body) {
-  const rowsOf = () => {
-    const found = [];
-    for (let row = 0; row < singles.rows; row++) {
-      if (singles.at[row] <= selection.to && singles.at[row] + singles.dur[row] >= selection.from) found.push(row);
-    }
-    return found.sort((a, b) => singles.ns[b] - singles.ns[a]).slice(0, 100).map((row) => ({ row }));
-  };
-  const table = sortable({
-    label: "Longest calls", sort: 1, shown: 8, rows: rowsOf(),
+  const rowsOf = () => selectedSingles(() => true).slice(0, 100).map((row) => ({ row }));
+  const table = singlesTable("Longest calls", rowsOf(), 8);
+  body.append(el("h3", {}, "Longest calls"), table.node);
+  view(byId("timeline"), () => table.update(rowsOf()));
+}
+
+// Single calls of the selected time, the longest first.
+function selectedSingles(wanted) {
+  const found = [];
+  for (let row = 0; row < singles.rows; row++) {
+    if (singles.at[row] <= selection.to && singles.at[row] + singles.dur[row] >= selection.from && wanted(row)) found.push(row);
+  }
+  return found.sort((a, b) => singles.ns[b] - singles.ns[a]);
+}
+
+function singlesTable(label, rows, shown) {
+  return sortable({
+    label, sort: 1, shown, rows,
     columns: [
       { name: "Call", value: ({ row }) => functionName(singles.fn[row]), cell: ({ row }) => el("span", { class: "name" }, swatch(toneOf(singles.fn[row])), el("code", {}, functionName(singles.fn[row]))) },
       { name: "Took", num: true, value: ({ row }) => singles.ns[row], cell: ({ row }) => duration(singles.ns[row]) },
@@ -268,6 +281,4 @@ function longestCalls(body) {
       } } }, "Zoom") },
     ],
   });
-  body.append(el("h3", {}, "Longest calls"), table.node);
-  view(byId("timeline"), () => table.update(rowsOf()));
 }

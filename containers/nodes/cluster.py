@@ -38,6 +38,8 @@ class Cluster:
     """Nodes that see each other; the first one is login node and controller."""
 
     nodes: Sequence[Node]
+    checkout: Path
+    """Where they have DataCrumbs' checkout, with its .venv."""
     _world: World
 
     @property
@@ -140,7 +142,7 @@ def opened(checkout: Path, *, count: int = 3, bare: bool = False, release: str =
                 node.start()
             for node in nodes:
                 node.wait()
-            cluster = Cluster(nodes, world)
+            cluster = Cluster(nodes, releases.place_of(checkout, release), world)
             cluster.wait_idle()
             if not bare:
                 _trust_signer(cluster)

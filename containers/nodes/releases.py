@@ -63,6 +63,11 @@ def root(world: World, release: str, checkout: Path) -> Path:
     return place
 
 
+def place_of(checkout: Path, release: str) -> Path:
+    """Where a node of a release, "" for this machine's own, has the checkout and what was built in it."""
+    return Path("/", _SOURCES) if release else checkout
+
+
 def _bootstrap(release: str, place: Path) -> None:
     draft = place.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)

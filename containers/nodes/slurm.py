@@ -39,7 +39,7 @@ MessageTimeout=60
 SlurmdTimeout={node_timeout}
 KillWait=5
 {more}
-NodeName={nodes} CPUs=16 RealMemory=1000 State=UNKNOWN
+NodeName={nodes} CPUs=16 RealMemory=16000 State=UNKNOWN
 PartitionName=main Nodes={nodes} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 CGROUP_CONF: Final = {"22.05": "CgroupPlugin=cgroup/v1\n", "24.11": "CgroupPlugin=disabled\n"}

@@ -23,7 +23,6 @@ struct dc_drain {
   struct dc_encoder encoder;
   struct dc_order order;
   struct dc_profile profile;
-  bool nested;
   struct ring_buffer *ring;
   uint64_t records;
   pthread_t thread;
@@ -51,7 +50,7 @@ static void publish(struct dc_drain *drain) {
 }
 
 static void tick(struct dc_drain *drain) {
-  if (drain->nested)
+  if (drain->encoder.nested)
     dc_order_age(&drain->order);
   dc_sink_tick(drain->encoder.sink, monotonic(), false);
   publish(drain);
@@ -59,7 +58,7 @@ static void tick(struct dc_drain *drain) {
 
 static int take_record(void *context, void *data, size_t size) {
   struct dc_drain *drain = context;
-  if (drain->nested)
+  if (drain->encoder.nested)
     dc_order_push(&drain->order, data, size);
   else
     dc_encode(&drain->encoder, data, size);
@@ -73,12 +72,12 @@ struct dc_drain *dc_drain_create(const struct dc_drain_options *options) {
   if (!drain)
     return NULL;
   pthread_mutex_init(&drain->lock, NULL);
-  drain->nested = options->nested;
   drain->encoder = (struct dc_encoder){
       .formats = options->formats,
       .format_count = options->format_count,
       .epoch = options->epoch,
       .host = options->host,
+      .nested = options->nested,
   };
   dc_order_init(&drain->order, &drain->encoder);
   drain->profile.options.tables = -1;

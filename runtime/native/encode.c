@@ -147,8 +147,7 @@ static void write_call(struct dc_encoder *encoder, struct dc_call_view *view, co
   if (format->factor_count && with_arguments)
     dc_put_bytes(line, format, view);
   dc_text_bytes(line, format->extra, strlen(format->extra));
-  dc_text_literal(line, ",\"dur_ns\":");
-  dc_text_unsigned(line, call->duration);
+  put_nanoseconds(line, encoder, call->start, call->duration);
   dc_text_literal(line, "}}\n");
   dc_sink_line_done(encoder->sink);
   encoder->captured++;
@@ -255,8 +254,7 @@ static void encode_region(struct dc_encoder *encoder, const struct dc_region *re
   put_times(line, encoder, region->start, region->duration);
   put_host(line, encoder);
   put_pairs(line, region->text + name + 1, region->text + region->size);
-  dc_text_literal(line, ",\"dur_ns\":");
-  dc_text_unsigned(line, region->duration);
+  put_nanoseconds(line, encoder, region->start, region->duration);
   dc_text_literal(line, "}}\n");
   dc_sink_line_done(encoder->sink);
   encoder->captured++;

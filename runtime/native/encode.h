@@ -60,6 +60,7 @@ struct dc_encoder {
   size_t format_count;
   uint64_t epoch; /**< CLOCK_REALTIME minus CLOCK_MONOTONIC, ns */
   uint64_t host;  /**< host hash */
+  bool nested;    /**< calls can contain one another: which one does, only nanoseconds tell */
   struct dc_sink *sink;
   struct dc_names names;
   struct dc_lanes lanes;

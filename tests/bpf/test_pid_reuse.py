@@ -52,6 +52,11 @@ def test_a_pid_that_is_given_again_is_another_process(run: Run, tmp_path: Path) 
         assert sorted(path.rpartition("/")[2] for _, path in rows) == ["one", "two"]
         assert len({process for process, _ in rows}) == 2
         assert explain(traces, "write", Selection(file=f"{tmp_path}/")).spread.processes == 2 + others
-        processes = summarise(traces).header.processes
+        expected = summarise(traces)
     with gathered([str(run.trace)]) as whole:
-        assert summarise(whole).header.processes == processes == 3 + others
+        summary = summarise(whole)
+    assert summary == expected and summary.header.processes == 3 + others
+    lives = {row.life: row for row in summary.processes if row.pid == pid}
+    assert sorted(lives) == [0, 1] and {row.bytes_written for row in lives.values()} == {10}
+    assert len([row for row in summary.files if row.path == f"{tmp_path}/one"]) == 1
+    assert next(row.processes for row in summary.files if row.path == f"{tmp_path}/two") == 1 + others

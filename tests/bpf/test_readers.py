@@ -67,7 +67,10 @@ def test_dfanalyzer_finds_the_same_calls_and_bytes(traced: Run) -> None:
 
 
 def test_perfetto_drops_no_slice_and_nests_as_the_calls_did(traced: Run) -> None:
-    """Every span is a slice, no error counter is above zero, and each write lies inside the fflush that caused it."""
+    """Every span is a slice, no error counter is above zero, and each write lies inside the fflush that caused it.
+
+    But for those that begin and end in one microsecond: in the last one of the fflush, they are shown behind it.
+    """
     events = [line for line in traced.lines() if line["ph"] == "X"]
     slices = readers.perfetto_slices(traced.trace)
     assert slices.problems == {}
@@ -75,10 +78,11 @@ def test_perfetto_drops_no_slice_and_nests_as_the_calls_did(traced: Run) -> None
     rows = readers.perfetto_query(
         traced.trace,
         "SELECT parent.name, count(*) FROM slice JOIN slice AS parent ON slice.parent_id = parent.id"
-        " WHERE slice.name = 'write' GROUP BY parent.name ORDER BY parent.name",
+        " WHERE slice.name = 'write' AND slice.dur > 0 GROUP BY parent.name ORDER BY parent.name",
     )
     assert dict(rows).keys() <= {"fflush", "fwrite"}
-    assert sum(count for _, count in rows) == sum(e["name"] == "write" for e in traced.events("POSIX"))
+    writes = [event for event in traced.events("POSIX") if event["name"] == "write" and event["dur"] > 0]
+    assert sum(count for _, count in rows) == len(writes) >= 300
 
 
 def test_our_own_summary_agrees(traced: Run) -> None:

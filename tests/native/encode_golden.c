@@ -153,8 +153,11 @@ int main(int count, char **arguments) {
        .types = {DC_DEV, DC_BLKOP},
        .result = DC_ERRNO},
   };
-  struct dc_encoder encoder = {
-      .formats = formats, .format_count = 5, .epoch = 1795344514000000000ull, .host = 0x0123456789abcdefull};
+  struct dc_encoder encoder = {.formats = formats,
+                               .format_count = 5,
+                               .epoch = 1795344514000000000ull,
+                               .host = 0x0123456789abcdefull,
+                               .nested = true};
   encoder.sink = dc_sink_create(open(arguments[1], O_WRONLY | O_CREAT | O_TRUNC, 0644));
   if (!encoder.sink || !dc_names_init(&encoder.names, 100))
     return 1;

@@ -29,12 +29,12 @@ static char lines[60000];
 
 static size_t pick(size_t below) { return (size_t)rand() % below; }
 
-/** A copy of the lines with some mistakes; behind it are the 8 bytes that may be read, and none more. */
+/** A copy of the lines with some mistakes; behind it are the bytes that may be read, and none more. */
 static char *spoil(size_t *size) {
   static const char odd[] = "\"\\{}:,[]\n -0.e\x7f\x80\x01";
   if (pick(4) == 0)
     *size = 1 + pick(*size);
-  char *text = malloc(*size + 8);
+  char *text = malloc(*size + DC_SLACK);
   REQUIRE(text);
   memcpy(text, lines, *size);
   for (size_t i = pick(40); i; i--)
@@ -80,6 +80,40 @@ static int pack(const char *text, size_t size, size_t how, int64_t *packed) {
   return fd;
 }
 
+/** The same lines, each with a blank behind its brace, so that none of them is just as our runtime writes it. */
+static char *spread(const char *text, size_t size, size_t *spread_size) {
+  char *spread = malloc(2 * size + DC_SLACK), *to = spread;
+  REQUIRE(spread);
+  for (size_t i = 0; i < size; i++) {
+    *to++ = text[i];
+    if (text[i] == '{' && (i == 0 || text[i - 1] == '\n'))
+      *to++ = ' ';
+  }
+  *spread_size = (size_t)(to - spread);
+  return spread;
+}
+
+/** The short way for lines of our own form gives what the way for all forms gives. */
+static void compare_ways(const struct dc_parser *parser, const char *text, size_t size) {
+  size_t spread_size;
+  char *other = spread(text, size, &spread_size), *rest = malloc(spread_size);
+  struct dc_parser *general = dc_parser_create();
+  REQUIRE(rest && general && dc_parser_take(general, other, spread_size, "#0", rest) >= 0);
+  const struct dc_calls *a = &parser->calls, *b = &general->calls;
+  REQUIRE(a->size == b->size);
+  const void *columns[][2] = {{a->ts, b->ts},         {a->dur, b->dur},           {a->ns, b->ns},    {a->ret, b->ret},
+                              {a->offset, b->offset}, {a->count, b->count},       {a->sub, b->sub},  {a->key, b->key},
+                              {a->thread, b->thread}, {a->function, b->function}, {a->file, b->file}};
+  for (size_t i = 0; a->size && i < sizeof(columns) / sizeof(*columns); i++)
+    REQUIRE(!memcmp(columns[i][0], columns[i][1], a->size * (i < 6 ? 8 : i < 7 ? 2 : 4)));
+  REQUIRE(parser->threads.size == general->threads.size && parser->files.size == general->files.size);
+  REQUIRE(!memcmp(parser->threads.bytes, general->threads.bytes, parser->threads.size));
+  REQUIRE(!memcmp(parser->files.bytes, general->files.bytes, parser->files.size));
+  dc_parser_destroy(general);
+  free(other);
+  free(rest);
+}
+
 static void once(size_t size) {
   char *text = spoil(&size), *rest = malloc(size), *other;
   struct dc_parser *parser = dc_parser_create();
@@ -87,6 +121,7 @@ static void once(size_t size) {
   int64_t left = take(parser, text, size, rest), packed;
   struct dc_mark mark, after;
   dc_parser_mark(parser, &mark);
+  compare_ways(parser, text, size);
   size_t how = pick(3);
   int fd = pack(text, size, how, &packed);
   int64_t found = dc_span_take(parser, fd, 0, packed, "#0", &other);

@@ -10,12 +10,15 @@ import pytest
 from tracegen import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("parse", "dictionary", "span", "reduce", "rows")
+SOURCES = ("calls", "dictionary", "line", "own", "parse", "reduce", "rows", "span")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_lines_with_mistakes_are_taken_or_handed_back(tmp_path: Path, seed: int) -> None:
-    """No memory is touched that is not the reader's; a sound member gives what its lines give; a bad one, nothing."""
+    """No memory is touched that is not the reader's; a sound member gives what its lines give; a bad one, nothing.
+
+    Lines just as our runtime writes them, or nearly so, give what they give in any other layout.
+    """
     program, lines = tmp_path / "read_any", tmp_path / "lines"
     native = ROOT / "analysis" / "native"
     subprocess.run(

@@ -10,7 +10,8 @@
       --tables-->    the columns as tables for SQL
 
       --gather-->    sums over all calls, made part by part while they are read (partial.py, parts.py, native/reduce.c),
-                     on this machine or by a Dask cluster (cluster_sums.py)
+                     on this machine or by a Dask cluster (cluster_sums.py), which jobs may
+                     make up (workerjobs.py)
       --summarise--> a Summary
 
       --parted-->    calls in partitions of whole processes: one here, one for each node on a cluster (cluster_calls.py)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.completeness import judge
 from datacrumbs.analysis.explanation import (
     AddedUp,
@@ -40,8 +41,7 @@ class Row:
 
     category: str
     function: str
-    host: str
-    pid: int | None
+    who: ProcessKey
     path: str
     start_us: int
     ns: int
@@ -60,14 +60,15 @@ def rows(traces: Parted, function: str, which: Selection) -> list[Row]:
     process nor file, and are in no selection by these.
     """
     found = traces.database.execute(
-        "SELECT cat, name, host, pid, path, ts, ns, calls, errors, moved, longest, coalesce(spread, '{}') FROM profiles"
-        " WHERE (? = '' OR name = ?) AND calls > 0 ORDER BY rowid",
+        "SELECT cat, name, host, pid, life, path, ts, ns, calls, errors, moved, longest, coalesce(spread, '{}')"
+        " FROM profiles WHERE (? = '' OR name = ?) AND calls > 0 ORDER BY rowid",
         [function, function],
     ).fetchall()
     made = [
-        Row(category, name, host, pid, path, start, int(ns), int(calls), int(errors), int(moved), int(longest), spread)
-        for category, name, host, pid, path, start, ns, calls, errors, moved, longest, spread in found
-    ]
+        Row(category, name, ProcessKey(host, pid, life), path, start, int(ns), int(calls), int(errors), int(moved),
+            int(longest), spread)
+        for category, name, host, pid, life, path, start, ns, calls, errors, moved, longest, spread in found
+    ]  # fmt: skip
     if which.all:
         return made
     matches, first = Matcher(which.file), traces.first_us
@@ -76,7 +77,7 @@ def rows(traces: Parted, function: str, which: Selection) -> list[Row]:
         row
         for row in made
         if (not which.file or (row.path and matches(row.path)))
-        and is_process(traces, which, row.host, row.pid)
+        and is_process(traces, which, row.who)
         and begin * 1e6 <= row.start_us - first < end * 1e6
     ]
 
@@ -112,10 +113,10 @@ def add_up(found: Sequence[Row]) -> AddedUp | None:
         max_ns=longest,
         bytes=sum(row.bytes for row in found),
         log2_ns={str(power): spread[power] for power in sorted(spread)},
-        processes=len({(row.host, row.pid) for row in found}),
+        processes=len({row.who for row in found}),
         files=len({row.path for row in found} - {""}),
         by_file=_parts((row.path, row) for row in found if row.path),
-        by_process=_parts((f"{row.pid} on {row.host}", row) for row in found if row.pid is not None),
+        by_process=_parts((f"{row.who.id} on {row.who.host}", row) for row in found if row.who.pid is not None),
         by_second=_parts((str(row.start_us // 1_000_000), row) for row in found),
     )
 

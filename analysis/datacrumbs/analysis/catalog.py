@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from datacrumbs.analysis import schema
+from datacrumbs.analysis import lifetimes, schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,7 +34,7 @@ _RUNS: Final = f"""
 
 _PROCESSES: Final = f"""
     SELECT
-        coalesce(host.text, ''), r.pid,
+        coalesce(host.text, ''), r.pid, {lifetimes.life_of("r")},
         coalesce(if(r.name = 'process_name', r.note->>'$.name', r.note->>'$.comm'), program.text, ''),
         coalesce(r.note->>'$.cmd', replace(line.text, ';', ' '), '')
     FROM records r
@@ -45,13 +45,26 @@ _PROCESSES: Final = f"""
        OR r.kind = {schema.KIND_METADATA} AND r.name = 'process_name'
     ORDER BY coalesce(r.ts, 0), r.name = 'exec', r.source
 """
-"""Programs in the order in which they ran, or else of their files.
+"""Programs in the order in which they ran, or else of their files. DFTracer has hashes in place of texts, and ";"
+between arguments.
 
-DFTracer has hashes in place of texts, and ";" between arguments.
+A record without a time, as `process_name` is, counts for the first life of its process id; later ones have a start.
 """
 
-ProcessKey = tuple[str, int | None]
-"""Host name and process id."""
+
+class ProcessKey(NamedTuple):
+    """A process: its host's name, its id, and how many processes with that id had ended before it."""
+
+    host: str
+    pid: int | None
+    life: int = 0
+
+    @property
+    def id(self) -> str:
+        """The process id as answers show it: "701", and "701 (2)" for the second process that had it."""
+        if self.pid is None:
+            return ""
+        return f"{self.pid} ({self.life + 1})" if self.life else str(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,10 @@ class Catalog:
 
 
 def read_catalog(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Catalog:
-    """Reads the few records that describe others, and makes the table `names` (kind, key, text) of the hashes."""
+    """Reads the few records that describe others, and makes the table `names` (kind, key, text) of the hashes.
+
+    The table `births` exists (lifetimes.py).
+    """
     database.execute(_NAMES)
     return Catalog(tuple(_runs(database, paths)), _processes(database))
 
@@ -103,7 +119,8 @@ def _runs(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[Ru
 def _processes(database: duckdb.DuckDBPyConnection) -> dict[ProcessKey, Process]:
     """A process that ran several programs one after another (exec) is known by the last of them."""
     found: dict[ProcessKey, Process] = {}
-    for host, pid, name, command in database.execute(_PROCESSES).fetchall():
-        before = found.get((host, pid), Process())
-        found[host, pid] = Process(name or before.name, command or before.command)
+    for host, pid, life, name, command in database.execute(_PROCESSES).fetchall():
+        key = ProcessKey(host, pid, life)
+        before = found.get(key, Process())
+        found[key] = Process(name or before.name, command or before.command)
     return found

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import layers
+from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.columns import NO_SUB, Calls, Column
 
 
@@ -107,6 +108,31 @@ def union(begin: Column, end: Column) -> tuple[Column, Column]:
     return begin[starts], end[np.append(starts[1:], len(begin)) - 1]
 
 
+def united(rows: Sequence[tuple[Column, Column]]) -> tuple[Column, Column]:
+    """The union of several rows of spans; quickest where each is sorted already."""
+    if len(rows) == 1:
+        return union(*rows[0])
+    left = [(begin, end) if (begin[1:] >= begin[:-1]).all() else union(begin, end) for begin, end in rows]
+    while len(left) > 1:
+        left = [_unite(*left[at : at + 2]) for at in range(0, len(left), 2)]
+    return left[0]
+
+
+def _unite(one: tuple[Column, Column], other: tuple[Column, Column] | None = None) -> tuple[Column, Column]:
+    if other is None:
+        return one
+    size = len(one[0]) + len(other[0])
+    both = np.empty(size, np.int64), np.empty(size, np.int64)
+    a, b, c = (
+        ffi.new(
+            "struct dc_spans *", (len(begin), ffi.from_buffer("int64_t[]", begin), ffi.from_buffer("int64_t[]", end))
+        )
+        for begin, end in (one, other, both)
+    )
+    lib.dc_spans_unite(a, b, c)
+    return both[0][: c.size], both[1][: c.size]
+
+
 def covered(begin: Column, end: Column, at: Column) -> Column:
     """How much of the time before each of some moments is covered by spans that `union` made."""
     sums = np.concatenate([[0], np.cumsum(end - begin)])
@@ -143,3 +169,20 @@ def under_way(calls: Calls, caused: Caused, rows: Column) -> dict[int, Column]:
             result[function][first:last] = now - sofar
             sofar = now
     return {number: result[number] for number in caused.functions if number in result and result[number].any()}
+
+
+def of_own_time(found: Mapping[int, Column], above: Column, inner: Column, own: Column) -> Iterator[tuple[int, Column]]:
+    """Of what `under_way` found, the part that lies in calls' own time, by function.
+
+    Args:
+        found: for each function, how long it was under way during each call.
+        above: for each call, the call around it.
+        inner: whether there is one.
+        own: the own time of each call, from which the parts are taken away.
+    """
+    for function, inclusive in found.items():
+        share = inclusive.copy()
+        np.subtract.at(share, above[inner], inclusive[inner])
+        share = np.clip(share, 0, own)
+        own -= share
+        yield function, share

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from datacrumbs.analysis import workerjobs
 from datacrumbs.core.errors import BusyError, DataCrumbsError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from dask_jobqueue import JobQueueCluster
     from distributed import Client
 
 CONNECT_SECONDS: Final = 10
@@ -22,7 +24,7 @@ CONNECT_SECONDS: Final = 10
 
 @contextmanager
 def connected(scheduler: str) -> Iterator[Client]:
-    """A client of a cluster; what goes wrong there is told as an error of ours.
+    """A client of the scheduler at an address, or of one with workers in jobs that are there for so long.
 
     Raises:
         UsageError: that is no address.
@@ -39,6 +41,10 @@ def connected(scheduler: str) -> Iterator[Client]:
         ) from error  # fmt: skip
     # Its own reports of lost connections come besides ours, and with tracebacks.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if workerjobs.are_wanted(scheduler):
+        with workerjobs.started(scheduler) as jobs, _client(jobs, scheduler) as client:
+            yield client
+        return
     try:
         # A client that is given a wrong address tries for long.
         distributed.comm.registry.get_backend(distributed.comm.parse_address(scheduler)[0])
@@ -47,8 +53,16 @@ def connected(scheduler: str) -> Iterator[Client]:
         raise UsageError(
             f"'{scheduler}' is not the address of a Dask scheduler", "give one such as tcp://login1:8786"
         ) from error
+    with _client(scheduler, scheduler) as client:
+        yield client
+
+
+@contextmanager
+def _client(target: str | JobQueueCluster, scheduler: str) -> Iterator[Client]:
+    import distributed
+
     try:
-        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise UnavailableError(
             f"no Dask scheduler answers at {scheduler}", "see whether it runs, and which address it printed", who="user"

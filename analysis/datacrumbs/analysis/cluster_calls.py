@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from datacrumbs.analysis import catalog, layers, lifetimes, load, profiles, progress, schema, sources, tables
+from datacrumbs.analysis import catalog, layers, lifetimes, profiles, progress, records, schema, sources, tables
 from datacrumbs.analysis.cluster import connected
 from datacrumbs.analysis.columns import Calls, Collector, Function, Thread
+from datacrumbs.analysis.load import odd_calls
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.parted import Ask, Parted, first_us
 from datacrumbs.analysis.partition import Partition, choose
+from datacrumbs.analysis.read import Note, read_range
 from datacrumbs.analysis.selection import Choice
-from datacrumbs.analysis.trace import processors, temporary_folder, told_when_short
 from datacrumbs.core.files import open_regular, read_error
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Told:
     """What something is said of."""
     records: bytes
     """Lines that are no calls, as a Parquet file of the table `records`."""
-    notes: tuple[tuple[int, load.Note], ...]
+    notes: tuple[tuple[int, Note], ...]
     """What could not be read, with the source."""
 
 
@@ -76,7 +78,7 @@ def opened(names: Sequence[str], scheduler: str) -> Iterator[Parted]:
     with (
         connected(scheduler) as client,
         temporary_folder() as spill,
-        load.database(Path(spill), processors()) as database,
+        records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
         partitions, told = _read(client, files)
@@ -150,30 +152,30 @@ def _host_of(path: Path) -> str:
 
 def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
     """What a task does: reads the traces of a host, in this thread."""
-    notes: list[tuple[int, load.Note]] = []
+    notes: list[tuple[int, Note]] = []
     with (
         temporary_folder() as spill,
-        load.database(Path(spill), 1) as database,
+        records.database(Path(spill), 1) as database,
         Collector() as collector,
         told_when_short(),
     ):
-        insert = load.inserter(lambda: database)
+        insert = records.inserter(lambda: database)
         for source, path, size in files:
-            found = load.read_range(path, source, collector, insert, 0, size, size)
+            found = read_range(path, source, collector, insert, 0, size, size)
             notes += [(source, note) for note in found]
-        calls = lifetimes.split(database, collector.finish(load.odd_calls(database)))
+        calls = lifetimes.split(collector.finish(odd_calls(database)), lifetimes.find(database))
         return Partition.of(calls), _about(database, Path(spill), calls, tuple(notes))
 
 
 def _about(
-    database: duckdb.DuckDBPyConnection, folder: Path, calls: Calls, notes: tuple[tuple[int, load.Note], ...]
+    database: duckdb.DuckDBPyConnection, folder: Path, calls: Calls, notes: tuple[tuple[int, Note], ...]
 ) -> Told:
-    records = folder / "records.parquet"
-    database.execute(f"COPY records TO '{records}' (FORMAT parquet)")
+    file = folder / "records.parquet"
+    database.execute(f"COPY records TO '{file}' (FORMAT parquet)")
     lives = f"SELECT DISTINCT host FROM records WHERE kind = {schema.KIND_LIFE}"
     hosts = {host for (host,) in database.execute(lives).fetchall()} | {thread.host for thread in calls.threads}
     moments = (int(calls.ts.min()),) if len(calls) else ()
-    return Told(len(calls), moments, calls.functions, calls.threads, frozenset(hosts), records.read_bytes(), notes)
+    return Told(len(calls), moments, calls.functions, calls.threads, frozenset(hosts), file.read_bytes(), notes)
 
 
 def _told(share: tuple[Partition, Told]) -> Told:
@@ -190,12 +192,13 @@ def _parted(
 ) -> Parted:  # fmt: skip
     """Makes the tables of what is no call."""
     for one in told:
-        records = folder / "records.parquet"
-        records.write_bytes(one.records)
-        database.execute(f"INSERT INTO records SELECT * FROM read_parquet('{records}')")
+        file = folder / "records.parquet"
+        file.write_bytes(one.records)
+        database.execute(f"INSERT INTO records SELECT * FROM read_parquet('{file}')")
     functions = tuple(dict.fromkeys(function for one in told for function in one.functions))
     threads = tuple(thread for one in told for thread in one.threads)
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
+    lifetimes.find(database)
     known = catalog.read_catalog(database, paths)
     tables.make_dimensions(database, functions, threads, ("",), of_functions)
     database.execute("CREATE TABLE powers (function UINTEGER, power INTEGER, calls BIGINT)")

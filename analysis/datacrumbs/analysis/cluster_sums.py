@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from datacrumbs.analysis import load, progress, sources
+from datacrumbs.analysis import catalog, lifetimes, progress, records, sources
+from datacrumbs.analysis.adding import Parts
 from datacrumbs.analysis.cluster import connected
 from datacrumbs.analysis.gather import Gathered, assemble, odd_part
+from datacrumbs.analysis.lifetimes import Births
 from datacrumbs.analysis.lines import LineBuffer
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.partial import Partial, merge
-from datacrumbs.analysis.parts import Part, Parts, Shelf
-from datacrumbs.analysis.trace import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.parts import Part
+from datacrumbs.analysis.read import Note, read_range
+from datacrumbs.analysis.shelf import Shelf
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -44,12 +48,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the client must know of a share: lines that are no plain calls, what could not be read, and words."""
+    """What the client must know of a share: lines that are no plain calls, and what could not be read."""
 
     source: int
     lines: tuple[bytes, ...]
-    notes: tuple[load.Note, ...]
-    words: dict[str, tuple[str, ...]]
+    notes: tuple[Note, ...]
 
 
 @contextmanager
@@ -70,31 +73,36 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
     with (
         connected(scheduler) as client,
         temporary_folder() as spill,
-        load.database(Path(spill), processors()) as database,
+        records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
         shares = _submit(client, paths)
         with progress.working("adding up"):
-            sums = [client.submit(_sums, share) for share in shares]
-            while len(sums) > 1:
-                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
-            insert = load.inserter(lambda: database)
+            insert = records.inserter(lambda: database)
             for one in told:
                 buffer = LineBuffer()
                 for lines in one.lines:
                     buffer.add(lines)
                 if buffer.size:
                     insert(one.source, buffer)
-            odd = odd_part(database)
+            births = lifetimes.find(database)
+            odd = [part.split(births) for part in odd_part(database)]
+            if births:
+                shares = [client.submit(_split, share, births) for share in shares]
+            sums = [client.submit(_sums, share) for share in shares]
+            while len(sums) > 1:
+                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             whole = merge([*client.gather(sums), *(part.partial for part in odd)])
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
                 return [*answers, *(getattr(part, method)(*args) for part in odd)]
 
-            words = [*(one.words for one in told), *(part.partial.words for part in odd)]
-            yield assemble(database, paths, [note for one in told for note in one.notes], whole, words, ask)
+            words = client.gather([client.submit(_words, share) for share in shares])
+            words += (part.partial.words for part in odd)
+            notes = [note for one in told for note in one.notes]
+            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask)
 
 
 def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
@@ -119,10 +127,13 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
     with Parts(Shelf(None)) as parts:
-        notes = load.read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
+        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
-    words = {name: tuple(part.partial.words[name]) for name in ("function", "thread")}
-    return Share(part, Told(source, tuple(lines), tuple(notes), words))
+    return Share(part, Told(source, tuple(lines), tuple(notes)))
+
+
+def _split(share: Share, births: Births) -> Share:
+    return replace(share, part=share.part.split(births))
 
 
 def _sums(share: Share) -> Partial:
@@ -135,6 +146,10 @@ def _merged(partials: list[Partial]) -> Partial:
 
 def _told(share: Share) -> Told:
     return share.told
+
+
+def _words(share: Share) -> dict[str, tuple[str, ...]]:
+    return {name: share.part.partial.words[name] for name in ("function", "thread")}
 
 
 def _answer(share: Share, method: str, args: tuple[Any, ...]) -> Any:

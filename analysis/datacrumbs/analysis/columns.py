@@ -15,20 +15,16 @@ of the files.
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.lines import LineBuffer
-from datacrumbs.core.errors import BusyError
+from datacrumbs.analysis.parser import BETWEEN, DICTIONARIES, Parser
 from numpy.typing import NDArray
 
 NULL: Final = -(1 << 63)
@@ -43,7 +39,6 @@ _COLUMNS: Final = {
     "ts": np.int64, "dur": np.int64, "ns": np.int64, "ret": np.int64, "offset": np.int64, "count": np.int64,
     "function": np.uint32, "thread": np.uint32, "file": np.uint32, "key": np.uint32, "sub": np.uint16,
 }  # fmt: skip
-_DICTIONARIES: Final = {"function": "functions", "thread": "threads", "file": "files", "key": "keys"}
 
 
 class Function(NamedTuple):
@@ -92,104 +87,6 @@ class Calls:
     def columns(self) -> dict[str, Column]:
         """The columns by name."""
         return {name: getattr(self, name) for name in _COLUMNS}
-
-
-class Parser:
-    """Takes lines apart, for one worker; a context manager."""
-
-    def __init__(self) -> None:
-        self.native = lib.dc_parser_create()
-        if self.native == ffi.NULL:
-            raise no_memory()
-        self._rest = _uncleared("char[]", 1)
-        self._busy = threading.Lock()
-
-    def __enter__(self) -> Parser:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Frees everything, when its worker is done with the lines at hand: an interrupt leaves workers behind."""
-        with self._busy:
-            lib.dc_parser_destroy(self.native)
-            self.native = ffi.NULL
-
-    @property
-    def size(self) -> int:
-        """Calls so far."""
-        with self._busy:
-            return int(self.native.calls.size) if self.native else 0
-
-    def take(self, buffer: LineBuffer, source: int) -> bytes:
-        """Takes the calls of the plain form out of a buffer, which is empty then, and returns the other lines.
-
-        Args:
-            buffer: whole lines.
-            source: the number of the file that they come from.
-
-        Raises:
-            BusyError: memory is short.
-        """
-        with self._busy:
-            rest = self._take(buffer, source) if self.native and buffer.size else b""
-        buffer.clear()
-        return rest
-
-    def _take(self, buffer: LineBuffer, source: int) -> bytes:
-        if len(self._rest) < buffer.size:
-            self._rest = _uncleared("char[]", buffer.size)
-        with ffi.from_buffer(buffer.data) as text:
-            left = lib.dc_parser_take(self.native, text, buffer.size, f"#{source}".encode(), self._rest)
-        if left < 0:
-            raise no_memory()
-        return bytes(ffi.buffer(self._rest, left))
-
-    def take_span(self, fd: int, start: int, end: int, source: int) -> bytes | None:
-        """Takes the calls of the plain form out of sound gzip members of a file, and returns the other lines.
-
-        Returns:
-            None where something is unusual; then nothing was taken (native/span.h).
-
-        Raises:
-            BusyError: memory is short.
-            OSError: the file cannot be read.
-        """
-        with self._busy:
-            if not self.native:
-                return b""
-            rest = ffi.new("char **")
-            left = lib.dc_span_take(self.native, fd, start, end, f"#{source}".encode(), rest)
-            if left == -errno.EILSEQ:
-                return None
-            if left == -errno.ENOMEM:
-                raise no_memory()
-            if left < 0:
-                raise OSError(-left, os.strerror(-left))
-            lines = bytes(ffi.buffer(rest[0], left)) if left else b""
-            lib.dc_span_free(rest[0])
-            return lines
-
-    def forget(self) -> None:
-        """Forgets the calls, but not what their numbers stand for."""
-        with self.held() as native:
-            if native is not None:
-                native.calls.size = 0
-
-    @contextmanager
-    def held(self) -> Iterator[Any]:
-        """The struct dc_parser, which nobody frees meanwhile; None if somebody has."""
-        with self._busy:
-            yield self.native or None
-
-    def words(self, name: str) -> list[str]:
-        """What the numbers in a column stand for."""
-        words = _words(getattr(self.native, _DICTIONARIES[name]))
-        return [word.replace("\n", _BETWEEN, 1) for word in words] if name == "function" else words
-
-
-_uncleared: Final = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 class _Segment(NamedTuple):
@@ -321,7 +218,7 @@ def _merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, 
     """One dictionary from all, and for each column and parser (and the odd rows at last) what its numbers become."""
     words: dict[str, tuple[str, ...]] = {}
     maps: dict[str, list[Column]] = {}
-    for name in _DICTIONARIES:
+    for name in DICTIONARIES:
         known: dict[str, int] = {"": 0} if name in ("file", "key") else {}
         lists = [parser.words(name) for parser in parsers]
         lists.append(odd.texts[name])
@@ -332,36 +229,27 @@ def _merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, 
     return words, maps
 
 
-def _words(dictionary: Any) -> list[str]:
-    text = ffi.buffer(dictionary.bytes, dictionary.size)[:].decode("latin-1")
-    ends = _view(dictionary.ends, dictionary.count, np.uint64).tolist()
-    return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-
-
-_BETWEEN: Final = "\ud800"
-"""Between a function's name and its category: half a surrogate, which no text that was read can hold."""
-
-
 def function_word(function: Function) -> str:
     """A function as the dictionary of all has it."""
-    return function.name + _BETWEEN + function.category
+    return function.name + BETWEEN + function.category
 
 
 def thread_word(thread: Thread) -> str:
-    """A thread as native/parse.c writes it into its dictionary."""
+    """A thread as native/parse.c writes it into its dictionary; with its life, if that is not the first."""
     ids = np.array([NO_ID if number is None else number for number in thread[1:3]], np.int32)
-    return ids.tobytes().decode("latin-1") + thread.host
+    return ids.tobytes().decode("latin-1") + thread.host + (f"{BETWEEN}{thread.life}" if thread.life else "")
 
 
 def function_of(word: str) -> Function:
     """The function behind a word of the dictionary."""
-    return Function(*word.split(_BETWEEN, 1))
+    return Function(*word.split(BETWEEN, 1))
 
 
 def thread_of(word: str) -> Thread:
     """The thread behind a word of the dictionary."""
     pid, tid = np.frombuffer(word[:8].encode("latin-1"), np.int32).tolist()
-    return Thread(word[8:], None if pid == NO_ID else pid, None if tid == NO_ID else tid)
+    host, _, life = word[8:].partition(BETWEEN)
+    return Thread(host, None if pid == NO_ID else pid, None if tid == NO_ID else tid, int(life or 0))
 
 
 def view(pointer: Any, size: int, kind: Any) -> Column:
@@ -373,11 +261,6 @@ def _view(pointer: Any, size: int, kind: Any) -> Column:
     if not size:
         return np.empty(0, kind)
     return np.frombuffer(ffi.buffer(pointer, size * np.dtype(kind).itemsize), kind)
-
-
-def no_memory() -> BusyError:
-    """What to raise when memory is short."""
-    return BusyError("not enough memory for so many events", "give fewer traces at once")
 
 
 def chunks(total: int, size: int = 1 << 20) -> Iterator[slice]:

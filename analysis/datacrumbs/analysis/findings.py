@@ -6,14 +6,16 @@ and a share of the run's I/O time, so that a small or a healthy trace has none. 
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from datacrumbs.analysis.patterns import FilePattern
+from datacrumbs.analysis import layers
+from datacrumbs.analysis.patterns import SMALL, FilePattern
 from datacrumbs.analysis.reporters import units
-from datacrumbs.analysis.summary import FileRow, FunctionRow, Summary
+from datacrumbs.analysis.summary import FileRow, FunctionRow, ProcessRow, Summary
 
 SHARE: Final = 0.10
 """Part of the run's I/O time that a finding must be about."""
@@ -49,11 +51,14 @@ class _Case:
         return (row for row in self.summary.functions if row.category in counted)
 
     def files(self, has: Callable[[FileRow, FilePattern], bool]) -> _Files | None:
-        """The files of which something holds, if they have many calls and enough time together."""
+        """The files of which something holds, if they have many calls and enough time together.
+
+        What is read from a pipe, a terminal or the kernel's own files comes as it comes: they are no files here.
+        """
         rows = []
         for row in self.summary.files:
             pattern = self.patterns.get(row.path)
-            if pattern and has(row, pattern):
+            if pattern and _A_FILE.match(row.path) and has(row, pattern):
                 rows.append((row, pattern))
         found = _Files(rows, sum(row.time_ns for row, _ in rows), self.time)
         return found if found.calls >= MANY and found.share >= SHARE else None
@@ -82,8 +87,20 @@ class _Files:
         return first if not others else f"{first} and {others} more file{'s' if others > 1 else ''}"
 
     @property
+    def jumps(self) -> str:
+        return (
+            f"{units.count(self.total(lambda _, pattern: pattern.random))} of {units.count(self.calls)} calls did not"
+            f" go on where the one before had ended; {self.took}."
+        )
+
+    @property
     def took(self) -> str:
         return f"their calls took {units.duration(self.time)}, {_percent(self.share)} of the time in I/O calls"
+
+    @property
+    def processes(self) -> int:
+        """Of the file that most processes use."""
+        return max(row.processes for row, _ in self.rows)
 
     def total(self, amount: Callable[[FileRow, FilePattern], int]) -> int:
         return sum(amount(row, pattern) for row, pattern in self.rows)
@@ -102,7 +119,10 @@ def find(summary: Summary, patterns: Mapping[str, FilePattern]) -> tuple[Finding
 
 
 def _small_requests(case: _Case) -> Iterator[Finding]:
-    files = case.files(lambda _, pattern: pattern.small >= 0.9 * (pattern.reads + pattern.writes))
+    # Of a file that is no larger, a request cannot move more.
+    files = case.files(
+        lambda _, pattern: pattern.small >= 0.9 * (pattern.reads + pattern.writes) and pattern.extent > SMALL
+    )
     if files:
         small = files.total(lambda _, pattern: pattern.small)
         yield Finding(
@@ -115,6 +135,29 @@ def _small_requests(case: _Case) -> Iterator[Finding]:
         )
 
 
+def _stdio_buffer(case: _Case) -> Iterator[Finding]:
+    """Requests of the size of a stream's buffer, in a run in which streams move nearly all bytes."""
+    counted, header = case.summary.header.total_categories, case.summary.header
+    above = [row for row in case.summary.functions if row.function in _STREAMS and row.category not in counted]
+    moved, streams = header.bytes_read + header.bytes_written, sum(row.bytes_read + row.bytes_written for row in above)
+    files = case.files(
+        lambda _, pattern: (
+            pattern.common_size == _STREAM_BUFFER and pattern.common_share >= 0.8 and pattern.word == "sequential"
+        )
+    )
+    if not files or streams < 0.8 * moved or files.total(lambda row, _: row.bytes_read + row.bytes_written) < moved / 2:
+        return
+    yield Finding(
+        "stdio-buffer",
+        f"The C library's streams read and write {files.names} in pieces of {units.size(_STREAM_BUFFER)}",
+        f"{units.count(sum(row.calls for row in above))} calls of {', '.join(sorted({row.function for row in above}))}"
+        f" moved {units.size(streams)} of {units.size(moved)}; most of {units.count(files.calls)} reads and writes"
+        f" moved {units.size(_STREAM_BUFFER)}, which is their buffer; {files.took}.",
+        "Give streams a larger buffer (setvbuf, before they are used), or read and write large pieces without them.",
+        files.share,
+    )
+
+
 def _random_reads(case: _Case) -> Iterator[Finding]:
     files = case.files(
         lambda _, pattern: pattern.word == "random" and pattern.reads >= 0.8 * (pattern.reads + pattern.writes)
@@ -123,9 +166,66 @@ def _random_reads(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "random-reads",
             f"Random reads of {files.names}",
-            f"{units.count(files.total(lambda _, pattern: pattern.random))} of {units.count(files.calls)} calls did not"
-            f" go on where the one before had ended; {files.took}.",
+            files.jumps,
             "Read in the order of the file, or read it once into memory; else tell the kernel with posix_fadvise.",
+            files.share,
+        )
+
+
+def _random_writes(case: _Case) -> Iterator[Finding]:
+    files = case.files(
+        lambda _, pattern: pattern.word == "random" and pattern.writes >= 0.8 * (pattern.reads + pattern.writes)
+    )
+    if files:
+        yield Finding(
+            "random-writes",
+            f"Random writes to {files.names}",
+            files.jumps,
+            "Write in the order of the file; collect in memory what lies together in it, and write that at once.",
+            files.share,
+        )
+
+
+def _misaligned(case: _Case) -> Iterator[Finding]:
+    """Requests of whole pages that lie across pages. Where they are not of whole pages, no place would be right."""
+    files = case.files(
+        lambda _, pattern: (
+            pattern.common_size % SMALL == 0
+            and pattern.common_share >= 0.8
+            and pattern.placed >= 0.9 * (pattern.reads + pattern.writes)
+            and pattern.aligned <= 0.1 * pattern.placed
+        )
+    )
+    if files:
+        placed, aligned = (files.total(lambda _, p: p.placed), files.total(lambda _, p: p.aligned))
+        yield Finding(
+            "misaligned",
+            f"Requests of whole pages to {files.names} begin inside pages",
+            f"{units.count(placed - aligned)} of {units.count(placed)} reads and writes, most often of"
+            f" {units.size(files.rows[0][1].common_size)}, begin at no multiple of {units.size(SMALL)}; {files.took}.",
+            "Fill what lies before the data, such as a header, up to a multiple of the file system's blocks; with HDF5:"
+            " H5Pset_alignment.",
+            files.share,
+        )
+
+
+def _independent(case: _Case) -> Iterator[Finding]:
+    """MPI processes that write small pieces between one another's, each for itself."""
+    calls = dict.fromkeys(_MPI_WAYS, 0)
+    for row in case.summary.functions:
+        for way, pattern in _MPI_WAYS.items():
+            calls[way] += row.calls if pattern.fullmatch(row.function) else 0
+    files = case.files(
+        lambda row, pattern: row.processes > 1 and pattern.common_size < 1 << 20 and pattern.word != "sequential"
+    )
+    if files and calls["independent"] >= max(MANY, files.calls // 2) and not calls["collective"]:
+        yield Finding(
+            "independent",
+            f"Processes read and write {files.names} independently, in small pieces",
+            f"{units.count(calls['independent'])} independent calls of MPI-IO and no collective one; up to"
+            f" {units.count(files.processes)} processes share a file; {units.count(files.calls)} reads and writes, most"
+            f" often of {units.size(files.rows[0][1].common_size)}, do not follow each other; {files.took}.",
+            "Use collective calls (MPI_File_write_at_all; with HDF5: H5Pset_dxpl_mpio), so that MPI joins the pieces.",
             files.share,
         )
 
@@ -138,15 +238,15 @@ def _read_again(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "read-again",
             f"The same bytes are read again, of {files.names}",
-            f"{units.size(read)} were read of {units.size(once)}, {read / once:.1f} times each, by"
-            f" {units.count(files.rows[0][0].processes)} processes; {files.took}.",
+            f"{units.size(read)} were read of {units.size(once)}, {read / once:.1f} times each, by up"
+            f" to {units.count(files.processes)} processes; {files.took}.",
             "Keep what was read in memory; where every process reads the same, let one read and broadcast it.",
             files.share,
         )
 
 
 def _metadata(case: _Case) -> Iterator[Finding]:
-    rows = [row for row in case.functions() if row.function in _METADATA]
+    rows = [row for row in case.functions() if row.function in layers.METADATA]
     time, calls = sum(row.time_ns for row in rows), sum(row.calls for row in rows)
     if time >= 0.3 * case.time and calls >= MANY:
         top = max(rows, key=lambda row: row.time_ns)
@@ -161,7 +261,7 @@ def _metadata(case: _Case) -> Iterator[Finding]:
 
 
 def _syncs(case: _Case) -> Iterator[Finding]:
-    rows = [row for row in case.functions() if row.function in _SYNCS]
+    rows = [row for row in case.functions() if row.function in layers.SYNCS]
     time, calls = sum(row.time_ns for row in rows), sum(row.calls for row in rows)
     if calls >= 10 and time >= 0.2 * case.time:
         written = case.summary.header.bytes_written
@@ -177,15 +277,19 @@ def _syncs(case: _Case) -> Iterator[Finding]:
 
 
 def _imbalance(case: _Case) -> Iterator[Finding]:
-    rows = [row for row in case.summary.processes if row.busy_ns]
-    if len(rows) < 4:
-        return
-    slowest, middle = max(rows, key=lambda row: row.busy_ns), statistics.median(row.busy_ns for row in rows)
-    excess = slowest.busy_ns - middle
-    if slowest.busy_ns >= 2 * middle and excess >= SHARE * case.summary.header.wall_ns:
+    """Among processes of one program: others, such as a shell that waits for them, have other work."""
+    programs: dict[str, list[ProcessRow]] = {}
+    for row in case.summary.processes:
+        if row.busy_ns:
+            programs.setdefault(row.name, []).append(row)
+    for name, rows in programs.items():
+        slowest, middle = max(rows, key=lambda row: row.busy_ns), statistics.median(row.busy_ns for row in rows)
+        excess = slowest.busy_ns - middle
+        if len(rows) < 4 or slowest.busy_ns < 2 * middle or excess < SHARE * case.summary.header.wall_ns:
+            continue
         yield Finding(
             "imbalance",
-            f"Process {slowest.pid} spends far longer in I/O than the others",
+            f"Process {slowest.key.id} spends far longer in I/O than the others{f' of {name}' if name else ''}",
             f"{units.duration(slowest.busy_ns)} in I/O, where half of the {len(rows)} processes spend at most"
             f" {units.duration(round(middle))}; it made {units.count(slowest.calls)} calls and moved"
             f" {units.size(slowest.bytes_read + slowest.bytes_written)}.",
@@ -195,7 +299,10 @@ def _imbalance(case: _Case) -> Iterator[Finding]:
 
 
 def _failures(case: _Case) -> Iterator[Finding]:
+    """Of calls that look for files: others, such as a read that does not wait, may fail as they should."""
     for row in case.functions():
+        if row.function not in layers.PATHS or row.time_ns < SHARE * case.time:
+            continue
         if row.errors >= MANY and row.errors >= 0.5 * row.calls:
             yield Finding(
                 "failures",
@@ -211,15 +318,15 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-_SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync"])
-_METADATA: Final = frozenset(
-    [
-        "open", "open64", "openat", "creat", "close", "stat", "lstat", "fstat", "stat64", "statx", "newfstatat",
-        "access", "faccessat", "rename", "unlink", "rmdir", "mkdir", "link", "symlink", "readlink", "chmod", "fchmod",
-        "chown", "truncate", "ftruncate", "readdir", "getdents64", "opendir", "closedir", "lseek", "getxattr",
-        "setxattr", "listxattr", "statfs",
-    ]
-)  # fmt: skip
+_A_FILE: Final = re.compile(r"/(?!proc/|sys/|dev/(?!shm/))")
+_STREAMS: Final = frozenset(["fread", "fread_unlocked", "fwrite", "fwrite_unlocked"])
+_STREAM_BUFFER: Final = 4096
+"""glibc takes st_blksize, which is this in most file systems (libio/filedoalloc.c)."""
+_MPI_WAYS: Final = {
+    "independent": re.compile(r"MPI_File_i?(read|write)(_at|_shared)?"),
+    "collective": re.compile(r"MPI_File_i?(read|write)(_all|_at_all|_ordered)(_begin)?"),
+}
 _RULES: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
-    _small_requests, _random_reads, _read_again, _metadata, _syncs, _imbalance, _failures,
+    _small_requests, _stdio_buffer, _random_reads, _random_writes, _misaligned, _read_again, _independent, _metadata,
+    _syncs, _imbalance, _failures,
 )  # fmt: skip

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis import findings, layers, patterns
+from datacrumbs.analysis import layers, patterns
 from datacrumbs.analysis.columns import Column
-from datacrumbs.analysis.findings import Finding
 from datacrumbs.analysis.gather import Gathered
 from datacrumbs.analysis.insight import Imbalance, Insight, Kinds, Overlap, Phase
-from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow, Summary
+from datacrumbs.analysis.patterns import FilePattern
+from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow
 
 Spans = tuple[Column, Column]
 """Begins and ends in microseconds since 1970, sorted; they do not overlap."""
@@ -38,28 +39,43 @@ def gain(
     return Insight(kinds, imbalance, _phases(traces, header), _overlap(traces, busy))
 
 
-def findings_of(traces: Gathered, summary: Summary) -> tuple[Finding, ...]:
-    """What stands out in a summary, with the patterns of the files that took the most time."""
-    rows = traces.database.execute(
-        f"""
-        SELECT file, any_value(path), sum(calls)::BIGINT FROM tally JOIN files ON files.id = file
-        WHERE file <> 0 AND cat IN (SELECT unnest(?)) GROUP BY file ORDER BY sum(time) DESC LIMIT {_FILES}
-        """,
-        [list(summary.header.total_categories)],
-    ).fetchall()
-    before = [sum(calls for _, _, calls in rows[:number]) for number in range(len(rows))]
+_RANKED: Final = f"""
+    SELECT file, any_value(path), sum(calls)::BIGINT
+    FROM (
+        SELECT file, cat, calls, time FROM tally_of_calls JOIN functions ON functions.id = function
+        UNION ALL
+        SELECT file, cat, calls, ns FROM profiles
+    )
+    JOIN files ON files.id = file
+    WHERE file <> 0 AND cat IN (SELECT unnest(?))
+    GROUP BY file
+    ORDER BY sum(time) DESC
+    LIMIT {_FILES}
+"""
+
+
+def patterns_of(traces: Gathered) -> dict[str, FilePattern]:
+    """The patterns of the files that took the most time, by path.
+
+    What a summary makes is not needed, so that both can be made at once.
+    """
+    with traces.database.cursor() as database:
+        present = database.execute("SELECT cat FROM functions UNION SELECT cat FROM profiles").fetchall()
+        categories = sorted(layers.totals((cat for (cat,) in present), from_kernel=bool(traces.catalog.runs)))
+        rows = database.execute(_RANKED, [categories]).fetchall()
+    before = [0, *accumulate(calls for _, _, calls in rows)][: len(rows)]
     chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
     files = [file for file, _ in chosen]
-    known = patterns.of_moves(traces.moves(files, summary.header.total_categories), files)
-    return tuple(findings.find(summary, {path: known[file] for file, path in chosen if file in known}))
+    known = patterns.of_moves(traces.moves(files, categories), files)
+    return {path: known[file] for file, path in chosen if file in known}
 
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:
     data = sum(row.time_ns for row in rows if row.function in _DATA)
+    metadata = sum(row.time_ns for row in rows if row.function in layers.METADATA)
     sync = sum(row.time_ns for row in rows if row.function in layers.SYNCS)
     whole = sum(row.time_ns for row in rows)
-    rest = whole - data - sync
-    return Kinds(data, rest, sync, rest / whole if whole else 0.0)
+    return Kinds(data, metadata, sync, whole - data - metadata - sync, metadata / whole if whole else 0.0)
 
 
 def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
@@ -70,7 +86,7 @@ def _imbalance(rows: Sequence[ProcessRow]) -> Imbalance | None:
     moved = [row.bytes_read + row.bytes_written for row in rows]
     bytes_ratio = max(moved) * len(rows) / sum(moved) if sum(moved) else 1.0
     ratio = top.busy_ns / mean if mean else 1.0
-    return Imbalance(len(rows), round(mean), top.busy_ns, top.host, top.pid, ratio, bytes_ratio)
+    return Imbalance(len(rows), round(mean), top.busy_ns, *top.key, ratio, bytes_ratio)
 
 
 def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:
@@ -84,23 +100,32 @@ def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:
     # A power of two, so that the slices of any part of the trace fit into those of the whole (partial.py).
     shift = max(traces.sums.shift, (header.wall_ns // 1000 // _SLICES).bit_length() - 1)
     numbers = slices["slice"] >> (shift - traces.sums.shift)
-    slices, numbers = (column[np.argsort(numbers, kind="stable")] for column in (slices, numbers))
-    found: list[list[int]] = []
-    until = -10
-    for number, row in zip(numbers.tolist(), slices.tolist(), strict=True):
-        values = dict(zip(slices.dtype.names, row, strict=True))
-        if number > until + 2:
-            found.append([values["first"], values["last"], 0, 0, 0, 0])
-        until = max(until, number, values["last"] >> shift)
-        phase = found[-1]
-        phase[0], phase[1] = min(phase[0], values["first"]), max(phase[1], values["last"])
-        phase[2] += values["calls"]
-        phase[3] += (values["time_high"] << 32) + values["time_low"]
-        moved = (values["moved_high"] << 32) + values["moved_low"]
-        name = traces.functions[values["function"]].name
-        phase[4] += moved if name in layers.READS else 0
-        phase[5] += moved if name in layers.WRITES else 0
-    return tuple(Phase(*phase) for phase in found)
+    order = np.argsort(numbers, kind="stable")
+    slices, numbers = slices[order], numbers[order]
+    until = np.maximum.accumulate(np.maximum(numbers, slices["last"] >> shift))
+    starts = np.flatnonzero(np.append(True, numbers[1:] > until[:-1] + 2))
+
+    def moved(names: frozenset[str]) -> list[int]:
+        counts = np.array([function.name in names for function in traces.functions])[slices["function"]]
+        return _summed(slices["moved_high"] * counts, slices["moved_low"] * counts, starts)
+
+    return tuple(
+        map(
+            Phase,
+            np.minimum.reduceat(slices["first"], starts).tolist(),
+            np.maximum.reduceat(slices["last"], starts).tolist(),
+            np.add.reduceat(slices["calls"], starts).tolist(),
+            _summed(slices["time_high"], slices["time_low"], starts),
+            moved(layers.READS),
+            moved(layers.WRITES),
+        )
+    )
+
+
+def _summed(high: Column, low: Column, starts: Column) -> list[int]:
+    """The sums of rows from each start to the next, which may be beyond 64 bits."""
+    upper, lower = (np.add.reduceat(column, starts).tolist() for column in (high, low))
+    return [(one << 32) + other for one, other in zip(upper, lower, strict=True)]
 
 
 def _overlap(traces: Gathered, busy: Busy) -> Overlap | None:

@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from datacrumbs.analysis import catalog, layers, load, profiles, progress, sources, tables
-from datacrumbs.analysis.caused import union
+from datacrumbs.analysis import catalog, layers, lifetimes, load, profiles, progress, tables
+from datacrumbs.analysis.begun import Begun, begin_reading
+from datacrumbs.analysis.catalog import Catalog
+from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
+from datacrumbs.analysis.machine import told_when_short
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
-from datacrumbs.analysis.parts import Part, Parts, Shelf, part_of, words_of
+from datacrumbs.analysis.parts import Part, part_of, words_of
 from datacrumbs.analysis.patterns import Moves, kinds
-from datacrumbs.analysis.trace import Reading, Traces, processors, temporary_folder, told_when_short
+from datacrumbs.analysis.read import Note
+from datacrumbs.analysis.trace import Reading, Traces
 
 if TYPE_CHECKING:
     import duckdb
 
 QUANTILES: Final = ((1, 2), (99, 100))
 """Fractions: the parts of a function's calls that are shorter than its `p50` and `p99`."""
+_ROW_GROUP: Final = 122_880
+"""Rows that DuckDB never has two threads share: a second one that waits for some costs more than it does."""
 LAST: Final = 1 << 62
 """The number of a source behind all others."""
 Ask = Callable[[str, tuple[Any, ...]], list[Any]]
@@ -75,8 +81,8 @@ class Gathered(Reading):
             wanted[function_word(function)] = [bounds(int(mine["bucket"][one])) for one in at]
         return wanted, ranks
 
-    def moves(self, files: Sequence[int], categories: Sequence[str]) -> Moves:
-        """What calls of some categories did to some files, in the order of the traces."""
+    def moves(self, files: Sequence[int], categories: Sequence[str]) -> list[Moves]:
+        """What calls of some categories did to some files, piece by piece in the order of the traces."""
         of_functions = zip(self.functions, kinds(self.functions, categories), strict=True)
         chosen = {self.files[file]: place for place, file in enumerate(files) if file < len(self.files)}
         answers = self.ask("moves", (chosen, {function_word(one): kind for one, kind in of_functions if kind}))
@@ -84,9 +90,7 @@ class Gathered(Reading):
         for numbers, answer in zip(self.maps, answers, strict=True):
             pieces += [(at, moves._replace(thread=numbers["thread"][moves.thread])) for at, moves in answer]
         pieces.sort(key=lambda pair: pair[0])
-        if not pieces:
-            return Moves(*[np.empty(0, np.int64)] * len(Moves._fields))
-        return Moves(*(np.concatenate(columns) for columns in zip(*(moves for _, moves in pieces), strict=True)))
+        return [moves for _, moves in pieces]
 
     def busy(self, categories: Sequence[str]) -> dict[int, tuple[Column, Column]]:
         """For each process the time in which it was in calls of some categories: spans that do not overlap.
@@ -95,7 +99,7 @@ class Gathered(Reading):
         """
         counted = frozenset(categories)
         process_of = tables.processes_of(self.threads)
-        found: dict[int, list[Sequence[Column]]] = {}
+        found: dict[int, list[tuple[Column, Column]]] = {}
         for lane in self.sums.lanes:
             if self.categories[lane.category] in counted:
                 found.setdefault(process_of[lane.thread], []).append((lane.begin, lane.end))
@@ -106,17 +110,14 @@ class Gathered(Reading):
         ).fetchall()
         for process, begin, end in rows:
             found.setdefault(process, []).append((np.array(begin, np.int64), np.array(end, np.int64)))
-        return {
-            process: union(*(np.concatenate(columns) for columns in zip(*spans, strict=True)))
-            for process, spans in found.items()
-        }
+        return {process: united(spans) for process, spans in found.items()}
 
 
 def of_traces(traces: Traces) -> Gathered:
     """The same from calls that are all in memory."""
     calls = traces.calls
     categories = tuple(dict.fromkeys(function.category for function in calls.functions))
-    sums = sums_of(calls, [categories.index(function.category) for function in calls.functions])
+    sums = sums_of([calls.columns], [categories.index(function.category) for function in calls.functions])
     part = part_of(calls, Partial(words_of(calls), sums))
     identity = {
         "function": np.arange(len(calls.functions), dtype=np.uint32),
@@ -131,46 +132,34 @@ def of_traces(traces: Traces) -> Gathered:
 
 @contextmanager
 def gathered(names: Sequence[str], *, workers: int = 0) -> Iterator[Gathered]:
-    """Reads trace files and folders of them for a summary, with a progress bar where it takes long.
-
-    Memory grows with what is different in the traces, and by some 20 bytes for each call, of which all but `parts.ROOM`
-    go to TMPDIR.
-
-    Args:
-        names: files or folders.
-        workers: threads to use; 0: one for each processor that this process may run on.
-
-    Raises:
-        NoInputError: a name leads to nothing that can be read.
-        BusyError: the machine has not enough memory and temporary space.
-    """
-    paths = sources.find(names)
-    threads = workers or processors()
-    with temporary_folder() as spill, Parts(Shelf(Path(spill))) as parts, _later(Path(spill), threads) as database:
-        with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-            notes = load.read(paths, parts, load.inserter(database), advance, threads)
-        with told_when_short(), ThreadPoolExecutor(threads) as pool, progress.working("adding up"):
-            found = [*parts.finish(), *odd_part(database())]
-
-            def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
-                return list(pool.map(lambda part: getattr(part, method)(*args), found))
-
-            whole = merge([part.partial for part in found])
-            found = [part.without_sums() for part in found]
-            yield assemble(database(), paths, notes, whole, [part.partial.words for part in found], ask)
+    """Reads trace files and folders of them for a summary: see `begin_reading` and `of_begun`."""
+    with begin_reading(names, workers=workers) as begun, of_begun(begun) as whole:
+        yield whole
 
 
 @contextmanager
-def _later(spill: Path, threads: int) -> Iterator[Callable[[], duckdb.DuckDBPyConnection]]:
-    """A database that is being made meanwhile: to import DuckDB takes longer than to read a small trace."""
-    with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-database") as pool:
-        manager = load.database(spill, threads)
-        made = pool.submit(manager.__enter__)
-        try:
-            yield made.result
-        finally:
-            made.result()
-            manager.__exit__(None, None, None)
+def of_begun(begun: Begun) -> Iterator[Gathered]:
+    """Waits until trace files are read for a summary, and adds up what is in them.
+
+    Raises:
+        NoInputError: a file cannot be read.
+        BusyError: the machine has not enough memory and temporary space.
+    """
+    notes = begun.notes()
+    with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
+        found = [*begun.parts.finish(), *odd_part(begun.database())]
+        births = lifetimes.find(begun.database())
+        if births:
+            found = list(pool.map(lambda part: part.split(births), found))
+
+        def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
+            return list(pool.map(lambda part: getattr(part, method)(*args), found))
+
+        known = pool.submit(catalog.read_catalog, begun.database(), begun.paths)
+        whole = merge([part.partial for part in found])
+        found = [part.without_sums() for part in found]
+        words = [part.partial.words for part in found]
+        yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask)
 
 
 def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
@@ -181,32 +170,35 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
     words, calls = odd.calls()
     functions = [function_of(word).category for word in words["function"]]
     categories = tuple(dict.fromkeys(functions))
-    sums = sums_of(calls, [categories.index(category) for category in functions])
+    sums = sums_of([calls.columns], [categories.index(category) for category in functions])
     return [part_of(calls, Partial(words | {"category": categories}, sums), source=LAST)]
 
 
 def assemble(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[load.Note], whole: Partial,
-    words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], known: Catalog,
+    whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
 ) -> Gathered:  # fmt: skip
     """Makes the tables of what the calls are about.
 
     Args:
-        database: has all lines that are no calls.
+        database: has all lines that are no calls, and the lives of processes (lifetimes.py).
         paths: the traces.
         notes: what could not be read.
+        known: who is who in them.
         whole: the sums of all parts.
         words: what the numbers of functions and threads stand for, for each part that `ask` asks.
         ask: see `Ask`.
     """
+    records = database.execute("SELECT count(*) FROM records").fetchall()[0][0]
+    if max(records, len(whole.sums.tally)) <= _ROW_GROUP:
+        database.execute("SET threads = 1")
     known_words = {
         name: {word: number for number, word in enumerate(whole.words[name])} for name in ("function", "thread")
     }
-    maps = [{name: translation(part[name], known) for name, known in known_words.items()} for part in words]
+    maps = [{name: translation(part[name], numbers) for name, numbers in known_words.items()} for part in words]
     functions = tuple(map(function_of, whole.words["function"]))
     threads = tuple(map(thread_of, whole.words["thread"]))
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
-    known = catalog.read_catalog(database, paths)
     tables.make_dimensions(database, functions, threads, whole.words["file"], of_functions)
     _make_tally(database, whole.sums)
     _make_powers(database, whole.sums)

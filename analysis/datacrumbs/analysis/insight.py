@@ -18,7 +18,8 @@ class Imbalance:
     max_busy_ns: int
     host: str
     pid: int | None
-    """The process with the most time in I/O."""
+    life: int
+    """The process with the most time in I/O, as in summary.ProcessRow."""
     ratio: float
     """Its time by the mean; 1: all alike."""
     bytes_ratio: float
@@ -43,10 +44,12 @@ class Kinds:
 
     data_ns: int
     metadata_ns: int
-    """Neither data nor synchronisation: open, stat, lseek …"""
+    """Files, not what is in them: open, stat, lseek …"""
     sync_ns: int
+    other_ns: int
+    """What is none of these: ioctl, mmap, io_uring_enter, and calls that are no I/O where these were traced."""
     metadata_share: float
-    """Of all three, 0 to 1."""
+    """Of all four, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

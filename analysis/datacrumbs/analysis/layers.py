@@ -9,28 +9,58 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+_MPI_WAYS: Final = (
+    "", "_all", "_at", "_at_all", "_shared", "_ordered", "_all_begin", "_at_all_begin", "_ordered_begin",
+)  # fmt: skip
+
+
+def _mpi_io(verb: str) -> list[str]:
+    return [f"{first}MPI_File_{start}{verb}{way}" for first in ("", "P") for start in ("", "i") for way in _MPI_WAYS]
+
+
 READS: Final = frozenset(
     [
         "read", "pread", "pread64", "readv", "preadv", "preadv64", "preadv2", "preadv64v2", "recvfrom",
-        "fread", "fread_unlocked",
+        "fread", "fread_unlocked", "H5FD_read", "H5FDread", *_mpi_io("read"),
     ]
 )  # fmt: skip
-"""Calls whose return value is a number of bytes that came in (`fread`'s is items; schema.py multiplies)."""
+"""Calls that say how many bytes came in: by what they return (`fread` items; schema.py multiplies), or as `bytes`."""
 WRITES: Final = frozenset(
     [
         "write", "pwrite", "pwrite64", "writev", "pwritev", "pwritev64", "pwritev2", "pwritev64v2", "sendto",
-        "fwrite", "fwrite_unlocked",
+        "fwrite", "fwrite_unlocked", "H5FD_write", "H5FDwrite", *_mpi_io("write"),
     ]
 )  # fmt: skip
-"""Calls whose return value is a number of bytes that went out."""
+"""Calls that say how many bytes went out."""
 COPIES: Final = frozenset(["sendfile", "sendfile64", "copy_file_range", "splice"])
 """Calls that move bytes inside the kernel: neither read nor written by the program, and reported apart.
 
-The three sets together are the calls whose bytes dfanalyzer counts, so that both tools agree.
+Of system calls and the C library, the three sets together are those whose bytes dfanalyzer counts, so that both tools
+agree.
 """
 
 SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "msync", "sync_file_range"])
 """Calls that wait until data is on the device."""
+
+PATHS: Final = frozenset(
+    [
+        "open", "open64", "openat", "openat2", "creat", "creat64", "stat", "stat64", "lstat", "lstat64", "statx",
+        "newfstatat", "fstatat", "fstatat64", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "statfs",
+        "getxattr", "lgetxattr", "listxattr", "llistxattr", "fopen", "fopen64", "opendir", "name_to_handle_at",
+    ]
+)  # fmt: skip
+"""Calls that look for a file by its path: that it is not there is an answer."""
+METADATA: Final = PATHS | frozenset(
+    [
+        "close", "close_range", "lseek", "lseek64", "llseek", "_llseek", "fstat", "fstat64", "fstatfs", "readdir",
+        "getdents", "getdents64", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
+        "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat", "chdir", "fchdir", "getcwd", "chmod", "fchmod",
+        "fchmodat", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "utimensat", "setxattr", "lsetxattr",
+        "fsetxattr", "fgetxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr", "truncate", "ftruncate",
+        "fclose", "freopen", "fdopen", "fseek", "fseeko", "ftell", "ftello", "rewind", "closedir", "remove",
+    ]
+)  # fmt: skip
+"""Calls about files and not about what is in them."""
 
 APPLICATION: Final = "application"
 LIBRARIES: Final = "libraries"

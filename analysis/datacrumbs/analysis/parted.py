@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from datacrumbs.analysis.columns import Function, Thread
+from datacrumbs.analysis.machine import processors
 from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.partition import Partition, choose
 from datacrumbs.analysis.selection import Choice
-from datacrumbs.analysis.trace import Reading, Traces, open_traces, processors
+from datacrumbs.analysis.trace import Reading, Traces, open_traces
 
 if TYPE_CHECKING:
     import duckdb

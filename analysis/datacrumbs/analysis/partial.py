@@ -14,14 +14,16 @@ run over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.caused import union
-from datacrumbs.analysis.columns import Calls, Column, no_memory
+from datacrumbs.analysis.caused import united
+from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.parser import no_memory
 
 _SUMS: Final = [("time_high", "<i8"), ("time_low", "<i8"), ("moved_high", "<i8"), ("moved_low", "<i8")]
 _TALLY: Final = np.dtype([
@@ -99,30 +101,32 @@ class Reducer:
             raise no_memory()
 
     def sums(self) -> Sums:
-        """What was added up so far."""
+        """What was added up, once: the spans of lanes are handed over."""
         lanes = ffi.cast("struct dc_lane *", self._native.lanes.rows)
         return Sums(
             _rows(self._native.tallies, _TALLY), _rows(self._native.slices, _SLICES), int(self._native.shift),
             _rows(self._native.buckets, _BUCKETS),
             tuple(
-                Lane(int(one.thread), int(one.category), _times(one.begin, one.count), _times(one.end, one.count))
+                Lane(int(one.thread), int(one.category), _times(one, "begin"), _times(one, "end"))
                 for one in (lanes[number] for number in range(self._native.lanes.count))
             ),
         )  # fmt: skip
 
 
-def sums_of(calls: Calls, categories: Sequence[int]) -> Sums:
+def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int]) -> Sums:
     """The sums of calls that are in memory.
 
     Args:
-        calls: all calls.
-        categories: a number for each of `calls.functions`.
+        parts: the columns of calls (columns.py), some calls at a time.
+        categories: a number for each function.
     """
     kinds = {"ts": "int64_t *", "dur": "int64_t *", "ns": "int64_t *", "ret": "int64_t *", "function": "uint32_t *",
              "thread": "uint32_t *", "file": "uint32_t *"}  # fmt: skip
-    pointers = {name: ffi.from_buffer(kind, calls.columns[name]) for name, kind in kinds.items()}
     reducer = Reducer()
-    reducer.add(ffi.new("struct dc_calls *", {"size": len(calls), **pointers}), np.array([*categories, 0], np.uint32))
+    for columns in parts:
+        pointers = {name: ffi.from_buffer(kind, columns[name]) for name, kind in kinds.items()}
+        calls = ffi.new("struct dc_calls *", {"size": len(columns["ts"]), **pointers})
+        reducer.add(calls, np.array([*categories, 0], np.uint32))
     return reducer.sums()
 
 
@@ -159,8 +163,7 @@ def _lanes(partials: Sequence[Partial], maps: Sequence[Mapping[str, Column]]) ->
             key = int(numbers["thread"][lane.thread]), int(numbers["category"][lane.category])
             found.setdefault(key, []).append(lane)
     for (thread, category), lanes in found.items():
-        begin, end = (np.concatenate(parts) for parts in zip(*((lane.begin, lane.end) for lane in lanes), strict=True))
-        yield Lane(thread, category, *(union(begin, end) if len(lanes) > 1 else (begin, end)))
+        yield Lane(thread, category, *(lanes[0][2:] if len(lanes) == 1 else united([lane[2:] for lane in lanes])))
 
 
 def _joined(parts: Sequence[Any], maps: Sequence[Mapping[str, Column]], kind: Any) -> Any:
@@ -195,17 +198,30 @@ def _added_up(rows: Any, *keys: str) -> Any:
     """One row for each combination of keys."""
     if not len(rows):
         return rows
-    rows = rows[np.lexsort([rows[key] for key in reversed(keys)])]
-    new = np.ones(len(rows), bool)
-    new[1:] = np.any([rows[key][1:] != rows[key][:-1] for key in keys], axis=0)
+    order, new = _grouped([rows[key] for key in keys])
     if new.all():
         return rows
     starts = np.flatnonzero(new)
-    sums = rows[starts]
+    # Rows are taken as words: numpy copies structures field by field.
+    words = rows.view(np.int64).reshape(len(rows), -1).take(order, axis=0)
+    rows, sums = words.view(rows.dtype)[:, 0], words[starts].view(rows.dtype)[:, 0]
     for name in set(rows.dtype.names) - set(keys):
         how = np.add if name in _ADDED else np.minimum if name == "first" else np.maximum
         sums[name] = how.reduceat(rows[name], starts)
     return sums
+
+
+def _grouped(keys: Sequence[Column]) -> tuple[Column, Column]:
+    """An order that brings equal combinations of keys together, and where in it a combination is a new one."""
+    ranges = [int(key.max()) + 1 for key in keys]
+    if min(int(key.min()) for key in keys) < 0 or math.prod(ranges) >= 1 << 63:
+        order = np.lexsort(keys)
+        return order, np.append(True, np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0))
+    one = keys[0].astype(np.int64)  # one number is sorted much faster than several
+    for key, size in zip(keys[1:], ranges[1:], strict=True):
+        one = one * size + key.astype(np.int64)
+    order = np.argsort(one)
+    return order, np.append(True, one[order][1:] != one[order][:-1])
 
 
 def bounds(bucket: int) -> tuple[int, int]:
@@ -222,5 +238,8 @@ def _rows(table: Any, kind: Any) -> Any:
     return np.frombuffer(ffi.buffer(table.rows, table.count * kind.itemsize), kind).copy()
 
 
-def _times(pointer: Any, count: int) -> Column:
-    return np.frombuffer(ffi.buffer(pointer, 8 * count), np.int64).copy()
+def _times(lane: Any, name: str) -> Column:
+    """A column of a lane, which is the caller's from now on: there are many, and a copy would be in memory twice."""
+    pointer = ffi.gc(getattr(lane, name), lib.dc_times_free)
+    setattr(lane, name, ffi.NULL)
+    return np.frombuffer(ffi.buffer(pointer, 8 * lane.count), np.int64)

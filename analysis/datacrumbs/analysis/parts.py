@@ -6,34 +6,41 @@ few calls that it is about are asked for, wherever they were read.
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis._columns import ffi
-from datacrumbs.analysis.columns import Calls, Column, Parser, Worker, function_of, function_word, view
-from datacrumbs.analysis.partial import NOTHING, Partial, Reducer
-from datacrumbs.analysis.patterns import Moves
+from datacrumbs.analysis._columns import ffi, lib
+from datacrumbs.analysis.columns import (
+    Calls,
+    Column,
+    function_of,
+    function_word,
+    thread_of,
+    thread_word,
+    view,
+)
+from datacrumbs.analysis.lifetimes import Births, Lives
+from datacrumbs.analysis.parser import Parser
+from datacrumbs.analysis.partial import NOTHING, Partial, Reducer, sums_of
+from datacrumbs.analysis.patterns import MOVES, Moves
+from datacrumbs.analysis.shelf import Shelf
 
-_AT_ONCE: Final = 1 << 17
-"""Calls that are added up at once, at least: their columns are still in the processor's cache."""
-ROOM: Final = 768 << 20
-"""Bytes of what is kept that stay in memory; beyond that it goes into a file, which the kernel keeps as it sees fit."""
+_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "dur": np.int64,
+                "ns": np.int64, "ret": np.int64, "offset": np.int64}  # fmt: skip
+_NO_RET: Final = -4096
+"""Below all that calls return as an error."""
 
-_KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "ns": np.int64,
-                "ret": np.int64, "offset": np.int64}  # fmt: skip
+
+_LEAST: Final = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Calls of one stretch of a file, in its order; each column in the narrowest form that holds it.
 
-    `ret` and `offset` are -1 in place of what is below zero or unknown.
+    Where they are unknown, `ret` is no more than `_NO_RET`, and `offset` below zero.
     """
 
     source: int
@@ -44,46 +51,28 @@ class Piece:
     base: int
     """What to add to `ts`."""
 
+    def within(self, low: Column, high: Column) -> tuple[Column, Column]:
+        """Functions and durations of calls that last from `low` up to below `high` nanoseconds, by function."""
+        rows = np.empty(len(self.columns["ts"]), np.uint32)
+        bounds = (ffi.from_buffer("int64_t[]", bound) for bound in (low, high))
+        rows = rows[: lib.dc_kept_within(self._native(), *bounds, ffi.from_buffer("uint32_t[]", rows))]
+        return self.columns["function"][rows].astype(np.uint32), self.columns["ns"][rows].astype(np.int64)
 
-class Shelf:
-    """Keeps columns: in memory while there is room, then in a file without a name.
+    def moves(self, kinds: Column, places: Column) -> Moves:
+        """Calls that did something, by function, to files which have a place, and did not fail."""
+        room = Moves(*(np.empty(len(self.columns["ts"]), kind) for kind in MOVES.values()))
+        pointers = [
+            ffi.from_buffer(f"{kind.__name__}_t[]", column) for kind, column in zip(MOVES.values(), room, strict=True)
+        ]
+        count = lib.dc_kept_moves(
+            self._native(), ffi.from_buffer("uint8_t[]", kinds), ffi.from_buffer("int64_t[]", places),
+            ffi.new("struct dc_moves_room *", pointers),
+        )  # fmt: skip
+        return Moves(*(column[:count] for column in room))
 
-    Args:
-        folder: where the file is made.
-        room: bytes that may be in memory.
-    """
-
-    def __init__(self, folder: Path | None, room: int = ROOM) -> None:
-        self._folder, self._room = folder, room
-        self._file: Any = None
-        self._lock = threading.Lock()
-
-    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The same columns, which nobody else may change any more. Several workers may ask at once."""
-        with self._lock:
-            return self._keep(columns)
-
-    def close(self) -> None:
-        """Keeps no more; the columns stay as long as somebody has them."""
-        if self._file is not None:
-            self._file.close()
-
-    def _keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        size = sum(column.nbytes for column in columns.values())
-        if size <= self._room or self._folder is None or not size:
-            self._room -= size
-            return dict(columns)
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as its columns)
-        begin = self._file.seek(0, 2)
-        for column in columns.values():
-            column.tofile(self._file)
-        whole: Column = np.memmap(self._file, np.uint8, "r", begin, (size,))
-        kept = {}
-        for name, column in columns.items():
-            kept[name] = whole[: column.nbytes].view(column.dtype)
-            whole = whole[column.nbytes :]
-        return kept
+    def _native(self) -> Any:
+        columns = {name: _native(column) for name, column in self.columns.items() if name != "dur"}
+        return ffi.new("struct dc_kept *", {"size": len(self.columns["ts"]), "base": self.base, **columns})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +85,29 @@ class Part:
     def without_sums(self) -> Part:
         """The same for one who has the sums and asks for single calls."""
         return Part(Partial(self.partial.words, NOTHING), self.pieces)
+
+    def split(self, births: Births) -> Part:
+        """The same with threads of their own for each life of a process id: such threads are added up again."""
+        words = self.partial.words
+        lives = Lives([thread_of(word) for word in words["thread"]], births)
+        if not lives.several.any():
+            return self
+        pieces, again = [], []
+        for piece in self.pieces:
+            column = dict(piece.columns)
+            rows = np.flatnonzero(lives.several[column["thread"]])
+            if len(rows):
+                thread, ts = column["thread"].astype(np.uint32), column["ts"][rows].astype(np.int64) + piece.base
+                thread[rows] = lives.numbers(thread[rows], ts)
+                column["thread"] = _narrow(thread)
+                again.append({name: column[name][rows].astype(kind) for name, kind in _KEPT.items()} | {"ts": ts})
+            pieces.append(replace(piece, columns=column))
+        categories = [words["category"].index(function_of(word).category) for word in words["function"]]
+        sums, anew = self.partial.sums, sums_of(again, categories)
+        tally = np.concatenate([sums.tally[~lives.several[sums.tally["thread"]]], anew.tally])
+        lanes = *(lane for lane in sums.lanes if not lives.several[lane.thread]), *anew.lanes
+        threads = tuple(map(thread_word, lives.threads))
+        return Part(Partial({**words, "thread": threads}, replace(sums, tally=tally, lanes=lanes)), pieces)
 
     def within(self, wanted: Mapping[str, Sequence[tuple[int, int]]]) -> list[tuple[Column, Column]]:
         """Durations of calls between bounds.
@@ -112,11 +124,7 @@ class Part:
         for place in range(places):
             bounds = [wanted.get(word, ((0, 0),) * places)[place] for word in words]
             low, high = (np.array([pair[side] for pair in bounds] or [0], np.int64) for side in (0, 1))
-            chosen = []
-            for piece in self.pieces:
-                function, ns = piece.columns["function"], piece.columns["ns"]
-                rows = np.flatnonzero((ns >= low[function]) & (ns < high[function]))
-                chosen.append((function[rows].astype(np.uint32), ns[rows].astype(np.int64)))
+            chosen = [piece.within(low, high) for piece in self.pieces]
             columns = zip(*chosen, strict=True) if chosen else ([np.empty(0, np.uint32)], [np.empty(0, np.int64)])
             found.append(tuple(np.concatenate(list(column)) for column in columns))
         return found  # type: ignore[return-value]
@@ -130,99 +138,64 @@ class Part:
         """
         place_of = np.array([files.get(word, -1) for word in self.partial.words["file"]] or [-1], np.int64)
         kind_of = np.array([kinds.get(word, 0) for word in self.partial.words["function"]] or [0], np.uint8)
-        found = []
-        for piece in self.pieces:
-            column = piece.columns
-            kind, place = kind_of[column["function"]], place_of[column["file"]]
-            rows = np.flatnonzero((kind > 0) & (place >= 0) & (column["ret"] >= 0))
-            moves = Moves(
-                place[rows].astype(np.uint16), column["thread"][rows], kind[rows],
-                column["ts"][rows].astype(np.int64) + piece.base, column["ret"][rows], column["offset"][rows],
-            )  # fmt: skip
-            found.append(((piece.source, piece.offset, piece.number), moves))
-        return found
+        return [((piece.source, piece.offset, piece.number), piece.moves(kind_of, place_of)) for piece in self.pieces]
 
 
-class PartWorker:
-    """Takes the calls of a part apart and adds them up as they come."""
+class Adder:
+    """Adds calls up as they come, and keeps of them what a second question may be about."""
 
     def __init__(self, shelf: Shelf) -> None:
-        self.parser = Parser()
         self._reducer = Reducer()
         self._shelf = shelf
         self._pieces: list[Piece] = []
         self._categories: dict[str, int] = {}
         self._category = np.empty(0, np.uint32)
 
-    def taken(self, source: int, offset: int) -> None:
-        """Adds up what is there, if it is much."""
-        if self.parser.size >= _AT_ONCE:
-            self.end_part(source, offset)
-
-    def end_part(self, source: int, offset: int) -> None:
-        """Adds up what is there."""
-        with self.parser.held() as native:
+    def add(self, parser: Parser, source: int, offset: int) -> None:
+        """Adds up the calls that a parser took from a file's part, which begins at `offset`."""
+        with parser.held() as native:
             if native is None or not native.calls.size:
                 return
             if len(self._category) < native.functions.count:
-                words = self.parser.words("function")
-                self._category = np.array([self._number(word) for word in words], np.uint32)
+                self._category = np.array([self._number(word) for word in parser.words("function")], np.uint32)
             calls = native.calls
             self._reducer.add(ffi.addressof(native, "calls"), self._category)
             columns = {name: view(getattr(calls, name), calls.size, kind) for name, kind in _KEPT.items()}
             self._pieces.append(piece(columns, source, offset, len(self._pieces), self._shelf))
-        self.parser.forget()
 
     def _number(self, word: str) -> int:
         return self._categories.setdefault(function_of(word).category, len(self._categories))
 
-    def part(self) -> Part:
+    def part(self, parser: Parser) -> Part:
         """All of it, once: the sums here begin anew, so that they are not in memory twice."""
-        words = {name: tuple(self.parser.words(name)) for name in ("function", "thread", "file")}
+        words = {name: tuple(parser.words(name)) for name in ("function", "thread", "file")}
         sums, self._reducer = self._reducer.sums(), Reducer()
         return Part(Partial(words | {"category": tuple(self._categories)}, sums), self._pieces)
-
-
-@dataclass(slots=True)
-class Parts:
-    """A sink that makes a part of what each worker reads."""
-
-    shelf: Shelf
-    _workers: list[PartWorker] = field(default_factory=list)
-
-    def __enter__(self) -> Parts:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for worker in self._workers:
-            worker.parser.close()
-        self.shelf.close()
-
-    def worker(self) -> Worker:
-        """One more worker."""
-        worker = PartWorker(self.shelf)
-        self._workers.append(worker)
-        return worker
-
-    def finish(self) -> list[Part]:
-        """What the workers read."""
-        return [worker.part() for worker in self._workers]
 
 
 def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
     """Keeps a copy of columns that somebody else owns."""
     base = int(columns["ts"].min())
-    changed = {"ts": columns["ts"] - base} | {name: np.maximum(columns[name], -1) for name in ("ret", "offset")}
-    kept = shelf.keep({name: _narrow(changed.get(name, columns[name])) for name in columns})
-    return Piece(source, offset, number, kept, base)
+    floors = {"ret": _NO_RET, "offset": -1}
+    kept = {
+        name: _narrow(column, base if name == "ts" else 0, floors.get(name, _LEAST)) for name, column in columns.items()
+    }
+    return Piece(source, offset, number, shelf.keep(kept), base)
 
 
-def _narrow(column: Column) -> Column:
-    low, high = int(column.min()), int(column.max())
-    if low == high == -1:
-        return np.full(len(column), -1, np.int8)
+def _narrow(column: Column, base: int = 0, floor: int = _LEAST) -> Column:
+    native, bounds = ffi.new("struct dc_column *", _native(column)), ffi.new("int64_t[2]")
+    lib.dc_column_bounds(native, len(column), floor, bounds)
+    low, high = bounds[0] - base, bounds[1] - base
     kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
-    return column.astype(next((kind for kind in kinds if high <= np.iinfo(kind).max), column.dtype))
+    fits = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    narrow: Column = np.empty(len(column), next(fits, np.int64))
+    lib.dc_column_copy(native, len(column), floor, base, ffi.from_buffer(narrow), narrow.itemsize)
+    return narrow
+
+
+def _native(column: Column) -> dict[str, Any]:
+    return {"at": ffi.from_buffer(column), "width": column.itemsize, "is_signed": column.dtype.kind == "i"}
 
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:

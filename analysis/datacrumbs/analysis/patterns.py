@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Column, Function, no_memory
+from datacrumbs.analysis.columns import Column, Function
+from datacrumbs.analysis.parser import no_memory
 from datacrumbs.analysis.trace import Traces
 
 SMALL: Final = 4096
@@ -77,6 +78,11 @@ class Moves(NamedTuple):
     """Below zero: the call does not say."""
 
 
+MOVES: Final = {"file": np.uint16, "thread": np.uint32, "kind": np.uint8, "ts": np.int64, "ret": np.int64,
+                "offset": np.int64}  # fmt: skip
+"""The columns of `Moves` as C has them."""
+
+
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
     """The patterns of some files.
 
@@ -92,13 +98,11 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     place_of[files] = range(len(files))
     kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
     rows = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0) & (calls.ret >= 0))
-    return of_moves(
-        Moves(
-            place_of[calls.file[rows]], calls.thread[rows], kind_of[calls.function[rows]], calls.ts[rows],
-            calls.ret[rows], calls.offset[rows],
-        ),
-        files,
+    moves = Moves(
+        place_of[calls.file[rows]], calls.thread[rows], kind_of[calls.function[rows]], calls.ts[rows],
+        calls.ret[rows], calls.offset[rows],
     )  # fmt: skip
+    return of_moves([moves], files)
 
 
 def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]:
@@ -107,56 +111,47 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
     return [_kind(one.name) if one.category in counted else 0 for one in functions]
 
 
-def of_moves(moves: Moves, files: Sequence[int]) -> dict[int, FilePattern]:
+def of_moves(pieces: Sequence[Moves], files: Sequence[int]) -> dict[int, FilePattern]:
     """The patterns of some files that the calls on them show.
+
+    Args:
+        pieces: the calls, piece by piece in the order of the traces.
+        files: what to call the files that `Moves.file` counts.
 
     Raises:
         BusyError: memory is short.
     """
-    if not len(moves.file):
-        return {}
-    stream = moves.thread.astype(np.int64) * len(files) + moves.file
-    found = ffi.new("struct dc_pattern[]", len(files))
-    rc = _find(moves, by_groups(stream), found)
-    if rc == -errno.EILSEQ:  # a thread's calls are not in the order of their begins, which is rare
-        found = ffi.new("struct dc_pattern[]", len(files))
-        rc = _find(moves, np.lexsort((moves.ts, stream)), found)
-    if rc:
+    found = _find(pieces, len(files))
+    if found is None:  # a thread's calls are not in the order of their begins, which is rare
+        whole = Moves(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
+        order = np.lexsort((whole.ts, whole.file, whole.thread))
+        found = _find([Moves(*(column[order] for column in whole))], len(files))
+    return {file: one for file, one in zip(files, found or (), strict=True) if one.reads or one.writes}
+
+
+def _find(pieces: Sequence[Moves], files: int) -> list[FilePattern] | None:
+    """The pattern of each file; None where calls are in the wrong order."""
+    patterns = ffi.gc(lib.dc_patterns_create(files), lib.dc_patterns_destroy)
+    if patterns == ffi.NULL:
         raise no_memory()
-    return {file: _pattern(one) for file, one in zip(files, found, strict=True) if one.reads or one.writes}
-
-
-def _find(moves: Moves, order: Column, found: Any) -> int:
-    arrays = {
-        "file": ("uint16_t *", moves.file, np.uint16), "thread": ("uint32_t *", moves.thread, np.uint32),
-        "kind": ("uint8_t *", moves.kind, np.uint8), "ts": ("int64_t *", moves.ts, np.int64),
-        "ret": ("int64_t *", moves.ret, np.int64), "offset": ("int64_t *", moves.offset, np.int64),
-        "order": ("uint32_t *", order, np.uint32),
-    }  # fmt: skip
-    columns = {name: (kind, np.ascontiguousarray(array, dtype)) for name, (kind, array, dtype) in arrays.items()}
-    pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in columns.items()}
-    moved = ffi.new("struct dc_moves *", {"size": len(order), **pointers})
-    return int(lib.dc_patterns_find(moved, found, len(found)))
+    for moves in pieces:
+        columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
+        pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", column) for name, column in columns.items()}
+        rc = lib.dc_patterns_add(patterns, ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers}))
+        if rc == -errno.EILSEQ:
+            return None
+        if rc:
+            raise no_memory()
+    if lib.dc_patterns_finish(patterns):
+        raise no_memory()
+    return [_pattern(patterns.files[number]) for number in range(files)]
 
 
 def _pattern(one: Any) -> FilePattern:
     return FilePattern(
         one.reads, one.writes, one.sequential, one.strided, one.random, one.common_size,
-        one.common / (one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
+        one.common / max(1, one.reads + one.writes), one.small, one.placed, one.aligned, one.extent, one.again,
     )  # fmt: skip
-
-
-def by_groups(numbers: Column) -> Column:
-    """An order that brings equal whole numbers together, those of one group in the order in which they are.
-
-    16 bits at a time, since numpy sorts those in linear time.
-    """
-    low = numbers - numbers.min() if len(numbers) else numbers
-    order = np.argsort((low & 0xFFFF).astype(np.uint16), kind="stable")
-    most = int(low.max()) if len(low) else 0
-    for shift in range(16, most.bit_length(), 16):
-        order = order[np.argsort(((low >> shift) & 0xFFFF).astype(np.uint16)[order], kind="stable")]
-    return order
 
 
 def _kind(name: str) -> int:

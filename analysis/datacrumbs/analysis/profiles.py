@@ -1,7 +1,8 @@
 """What profiles add up, as tables. They are made after those of tables.py, and go on with its processes and files.
 
-profiles         cat, name, host, pid (none: calls for which there was no room), process, file, ts, dur, ns, calls,
-                 errors, moved (bytes), longest (ns), spread (JSON: calls by powers of two of their durations)
+profiles         cat, name, host, pid (none: calls for which there was no room), life (of the pid, when the
+                 row begins), process, file, ts, dur, ns, calls, errors, moved (bytes), longest (ns), spread (JSON:
+                 calls by powers of two of their durations)
 profiled_spread  cat, name, q: about the median and the 99th percentile of each function that was profiled, from all its
                  calls, the traced ones included: the middle of the power of two that they fall into
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from datacrumbs.analysis import schema
+from datacrumbs.analysis import lifetimes, schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,6 +30,7 @@ _PROFILES: Final = f"""
     WITH rows AS (
         SELECT
             cat, name, coalesce(hosts.text, '') AS host, if(note->>'$.overflow' IS NULL, pid, NULL) AS pid,
+            {lifetimes.life_of("records")} AS life,
             if(file = '', '', coalesce(paths.text, file)) AS path, ts, dur, ns, {_number("calls")} AS calls,
             {_number("errors")} AS errors, {_number("bytes")} AS moved, {_number("max_ns")} AS longest,
             note->'$.log2_ns' AS spread
@@ -39,12 +41,13 @@ _PROFILES: Final = f"""
     ),
     processes AS (
         SELECT
-            host, pid,
+            host, pid, life,
             coalesce(
-                min(process), (SELECT coalesce(max(process), 0) FROM threads) + dense_rank() OVER (ORDER BY host, pid)
+                min(process),
+                (SELECT coalesce(max(process), 0) FROM threads) + dense_rank() OVER (ORDER BY host, pid, life)
             ) AS process
-        FROM (SELECT DISTINCT host, pid FROM rows) LEFT JOIN threads USING (host, pid)
-        GROUP BY host, pid
+        FROM (SELECT DISTINCT host, pid, life FROM rows) LEFT JOIN threads USING (host, pid, life)
+        GROUP BY host, pid, life
     ),
     places AS (
         SELECT
@@ -55,7 +58,8 @@ _PROFILES: Final = f"""
     )
     SELECT rows.* EXCLUDE path, rows.path, process, coalesce(file, 0) AS file
     FROM rows
-    JOIN processes ON processes.host = rows.host AND processes.pid IS NOT DISTINCT FROM rows.pid
+    JOIN processes
+        ON processes.host = rows.host AND processes.pid IS NOT DISTINCT FROM rows.pid AND processes.life = rows.life
     LEFT JOIN places USING (path)
 """
 
@@ -94,8 +98,9 @@ _SPREAD: Final = f"""
 
 _NONE: Final = """
     CREATE TABLE profiles (
-        cat VARCHAR, name VARCHAR, host VARCHAR, pid INTEGER, ts BIGINT, dur BIGINT, ns BIGINT, calls BIGINT,
-        errors BIGINT, moved BIGINT, longest BIGINT, spread JSON, path VARCHAR, process BIGINT, file BIGINT
+        cat VARCHAR, name VARCHAR, host VARCHAR, pid INTEGER, life BIGINT, ts BIGINT, dur BIGINT, ns BIGINT,
+        calls BIGINT, errors BIGINT, moved BIGINT, longest BIGINT, spread JSON, path VARCHAR, process BIGINT,
+        file BIGINT
     );
     CREATE TABLE profiled_spread (cat VARCHAR, name VARCHAR, q BIGINT[]);
 """

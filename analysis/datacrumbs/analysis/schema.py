@@ -70,8 +70,9 @@ _ARGS: Final = {
     "comm": "VARCHAR", "cmd": "VARCHAR", "exec_hash": "VARCHAR", "cmd_hash": "VARCHAR",
     "ppid": "INTEGER", "exit": "INTEGER", "signal": "INTEGER",
     # of the run
-    "user": "VARCHAR", "host": "VARCHAR", "min_duration_ns": "BIGINT", "refused_count": "BIGINT",
-    "refused": "VARCHAR[]", "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)",
+    "version": "VARCHAR", "probes": "BIGINT", "user": "VARCHAR", "host": "VARCHAR",
+    "min_duration_ns": "BIGINT", "refused_count": "BIGINT", "refused": "VARCHAR[]",
+    "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)",
     "missed_returns": "BIGINT", "unnamed": "BIGINT", "unwritten": "BIGINT",
     "brief": "BIGINT", "brief_ns": "BIGINT", "overflowed": "BIGINT", "profiled": "VARCHAR[]",
 }  # fmt: skip

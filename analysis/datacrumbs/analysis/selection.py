@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Calls, Column
+from datacrumbs.analysis.catalog import ProcessKey
+from datacrumbs.analysis.columns import Calls, Column, Thread
 from datacrumbs.core.errors import NoInputError, UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Choice:
     file: str
     hashes: frozenset[str]
     """Of the files with a hash: those whose path matches `file`."""
-    processes: frozenset[tuple[str, int | None]] | None
-    """Host and pid as in columns.Thread; None: all."""
+    processes: frozenset[Thread] | None
+    """Each as a thread without a tid; None: all."""
     time: tuple[float, float] | None
     """Microseconds since 1970."""
 
@@ -91,8 +92,8 @@ class Choice:
         """What says of rows of some calls which of them are chosen."""
         functions = np.array([not self.function or one.name == self.function for one in calls.functions] + [False])
         files = np.array([*self._files(calls.files), False])
-        processes = self.processes or frozenset()
-        threads = np.array([*((one.host, one.pid) in processes for one in calls.threads), False])
+        processes = self.processes or frozenset[Thread]()
+        threads = np.array([*(one._replace(tid=None) in processes for one in calls.threads), False])
 
         def chosen(rows: Column) -> Column:
             found = functions[calls.function[rows]]
@@ -136,7 +137,9 @@ def resolve(traces: Parted, function: str, which: Selection) -> Choice:
     if which.process or which.host:
         hosts = traces.names("HH")
         processes = frozenset(
-            (one.host, one.pid) for one in traces.threads if is_process(traces, which, hosts.get(one.host, ""), one.pid)
+            one
+            for one in {thread._replace(tid=None) for thread in traces.threads}
+            if is_process(traces, which, ProcessKey(hosts.get(one.host, ""), one.pid, one.life))
         )
     if which.time:
         time = (traces.first_us + which.time[0] * 1e6, traces.first_us + which.time[1] * 1e6)
@@ -160,11 +163,11 @@ class Matcher:
         return fnmatch.fnmatchcase(text, self._pattern) if self._wild else self._pattern in text
 
 
-def is_process(traces: Reading, which: Selection, host: str, pid: int | None) -> bool:
-    """Whether a process is one of those that are asked for."""
-    if which.host and host != which.host:
+def is_process(traces: Reading, which: Selection, process: ProcessKey) -> bool:
+    """Whether a process is one of those that are asked for; a pid asks for all that had it."""
+    if which.host and process.host != which.host:
         return False
     if not which.process or which.process.isdigit():
-        return not which.process or str(pid) == which.process
-    known = traces.catalog.processes.get((host, pid))
+        return not which.process or str(process.pid) == which.process
+    known = traces.catalog.processes.get(process)
     return known is not None and (which.process in known.name or which.process in known.command)

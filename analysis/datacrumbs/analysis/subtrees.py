@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from datacrumbs.analysis.caused import Caused, under_way
+from datacrumbs.analysis.caused import Caused, of_own_time, under_way
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.nest import NO_PARENT, Nest
 from datacrumbs.analysis.partition import Chosen, Partition, pieces
@@ -99,13 +99,9 @@ def _inside(nest: Nest, roots: Column) -> tuple[Column, Column, Column]:
 def _waits(partition: Partition, caused: Caused, rows: Column, above: Column, exclusive: Column) -> tuple[Wait, ...]:
     """Takes off calls' exclusive time the part in which something they caused was under way."""
     waits = []
-    has_parent = np.flatnonzero(above >= 0)
-    for function, inclusive in under_way(partition.calls, caused, rows).items():
-        share = inclusive.copy()
-        np.subtract.at(share, above[has_parent], inclusive[has_parent])
-        share = np.clip(share, 0, exclusive)
+    found = under_way(partition.calls, caused, rows)
+    for function, share in of_own_time(found, above, above >= 0, exclusive):
         some = np.flatnonzero(share)
-        exclusive -= share
         waits.append(Wait(function, some, share[some]))
     return tuple(waits)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from datacrumbs.analysis import layers, lifetimes, schema
+from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
-from datacrumbs.analysis.caused import union
+from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.completeness import judge
 from datacrumbs.analysis.gain import Busy, Spans, gain
 from datacrumbs.analysis.gather import QUANTILES, Gathered, of_traces
@@ -27,7 +27,7 @@ def _words(texts: Iterable[str]) -> str:
 _TALLY: Final = """
     CREATE TABLE tally AS
     SELECT
-        functions.cat, functions.name, threads.process, threads.host, threads.pid,
+        functions.cat, functions.name, threads.process, threads.host, threads.pid, threads.life,
         sums.function, sums.thread, sums.file,
         calls, errors, time, longest, first, last, moved
     FROM tally_of_calls AS sums
@@ -35,10 +35,10 @@ _TALLY: Final = """
     JOIN threads ON threads.id = sums.thread
     UNION ALL
     SELECT
-        cat, name, process, host, pid, NULL, NULL, file, sum(calls), sum(errors), sum(ns), max(longest), min(ts),
+        cat, name, process, host, pid, life, NULL, NULL, file, sum(calls), sum(errors), sum(ns), max(longest), min(ts),
         max(ts + dur), sum(moved)
     FROM profiles
-    GROUP BY cat, name, process, host, pid, file
+    GROUP BY cat, name, process, host, pid, life, file
 """
 """One row for each function, thread and file: small, whatever the trace's size, and all tables can be made from it."""
 
@@ -77,11 +77,12 @@ _FILES: Final = f"""
 
 _PROCESSES: Final = f"""
     SELECT
-        any_value(host) AS name_of_host, any_value(pid) AS id, greatest(1, count(DISTINCT thread)), {_SUMS}, process
+        any_value(host) AS name_of_host, any_value(pid) AS id, any_value(life) AS number,
+        greatest(1, count(DISTINCT thread)), {_SUMS}, process
     FROM tally
     WHERE cat IN (SELECT unnest(?))
     GROUP BY process
-    ORDER BY time DESC, name_of_host, id
+    ORDER BY time DESC, name_of_host, id, number
 """
 
 _THREADS: Final = """
@@ -149,13 +150,12 @@ def _processes(
     database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process], busy: Busy
 ) -> list[ProcessRow]:
     rows = []
-    for host, pid, threads, calls, errors, time, *moved, key in database.execute(
+    for host, pid, life, threads, calls, errors, time, *moved, number in database.execute(
         _PROCESSES, [sorted(chosen)]
     ).fetchall():
-        who = known.get((host, pid), Process())
-        rows.append(
-            ProcessRow(host, pid, who.name, who.command, threads, calls, errors, time, _length(busy.get(key)), *moved)
-        )
+        who = known.get(ProcessKey(host, pid, life), Process())
+        spent = time, _length(busy.get(number))
+        rows.append(ProcessRow(host, pid, life, who.name, who.command, threads, calls, errors, *spent, *moved))
     return rows
 
 
@@ -171,18 +171,17 @@ def _header(
     first, last = traces.database.execute(_SPAN).fetchall()[0]
     started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
     in_io = sum(row.busy_ns for row in processes)
-    together = [np.concatenate(columns) for columns in zip(*busy.values(), strict=True)]
-    io_wall = _length((*union(*together),)) if together else 0
+    io_wall = _length(united(list(busy.values()))) if busy else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
-    hosts = {host for host, _ in traces.catalog.processes} | {row.host for row in processes}
-    known = {(row.host, row.pid) for row in processes}
+    known = traces.catalog.processes.keys() | {row.key for row in processes}
+    hosts = {key.host for key in known}
     return Header(
         runs=_distinct(run.run_id for run in runs),
         hosts=tuple(sorted(hosts - {""})) or _distinct(str(run.opening.get("host") or "") for run in runs),
         users=_distinct(str(run.opening.get("user") or "") for run in runs),
         started_us=started,
         wall_ns=wall,
-        processes=len(known | traces.catalog.processes.keys()) + lifetimes.births(traces.database),
+        processes=len(known),
         threads=traces.database.execute(_THREADS).fetchall()[0][0],
         files=len(files),
         calls=sum(row.calls for row in totals),

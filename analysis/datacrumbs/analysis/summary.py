@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.completeness import Completeness
 from datacrumbs.analysis.insight import Insight
 
@@ -93,6 +94,8 @@ class ProcessRow:
 
     host: str
     pid: int | None
+    life: int
+    """How many processes with this pid had ended before."""
     name: str
     command: str
     threads: int
@@ -103,6 +106,11 @@ class ProcessRow:
     bytes_read: int
     bytes_written: int
     bytes_copied: int
+
+    @property
+    def key(self) -> ProcessKey:
+        """The process."""
+        return ProcessKey(self.host, self.pid, self.life)
 
 
 @dataclass(frozen=True, slots=True)

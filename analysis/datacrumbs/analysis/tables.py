@@ -2,7 +2,8 @@
 
 raw_calls  the columns of columns.py, as they are
 functions  id, name, cat, layer
-threads    id, host (its name), pid, tid, process (a number for each process)
+threads    id, host (its name), pid, tid, life (how many processes with this pid had ended before), process (a number
+           for each process)
 files      id, path (empty where the trace does not name the file)
 calls      a view that joins them, with NULL where there is nothing
 """
@@ -22,7 +23,7 @@ _DIMENSIONS: Final = (
     """CREATE TABLE functions AS SELECT id, name, cat, layer FROM dimension""",
     """
     CREATE TABLE threads AS
-    SELECT id, coalesce(names.text, '') AS host, pid, tid, process
+    SELECT id, coalesce(names.text, '') AS host, pid, tid, life, process
     FROM dimension LEFT JOIN names ON names.kind = 'HH' AND names.key = dimension.key
     """,
     """
@@ -35,7 +36,7 @@ _DIMENSIONS: Final = (
 _VIEW: Final = f"""
     CREATE VIEW calls AS
     SELECT
-        functions.name, functions.cat, functions.layer, threads.host, threads.pid, threads.tid,
+        functions.name, functions.cat, functions.layer, threads.host, threads.pid, threads.tid, threads.life,
         ts, dur, ns, nullif(ret, ({NULL})) AS ret, nullif("offset", ({NULL})) AS "offset",
         nullif(count, ({NULL})) AS count, files.path
     FROM raw_calls
@@ -81,6 +82,7 @@ def make_dimensions(
             "key": _texts(thread.host for thread in threads),
             "pid": _numbers([thread.pid for thread in threads]),
             "tid": _numbers([thread.tid for thread in threads]),
+            "life": np.array([thread.life for thread in threads], np.uint32),
             "process": np.array(processes_of(threads), np.uint32),
         },
         {"form": _texts(file[:1] for file in files), "key": _texts(file[1:] for file in files)},

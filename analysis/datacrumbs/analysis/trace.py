@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from datacrumbs.analysis import layers, lifetimes, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
-from datacrumbs.analysis.load import Note, database, load
-from datacrumbs.core.errors import BusyError
+from datacrumbs.analysis.load import load
+from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.read import Note
+from datacrumbs.analysis.records import database
 
 if TYPE_CHECKING:
     import duckdb
 
-MAX_WORKERS: Final = 16
-"""Threads that read a trace; beyond that the disk is what one waits for."""
-
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(ABC):
     """What all answers know of some trace files that were read.
 
     `database` has what the numbers in columns stand for as `functions`, `threads` and `files` (tables.py), calls that
@@ -42,9 +38,9 @@ class Reading:
     """What could not be read."""
 
     @property
+    @abstractmethod
     def events(self) -> int:
         """Calls that were read."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +53,6 @@ class Traces(Reading):
     def events(self) -> int:
         """Calls that were read."""
         return len(self.calls)
-
-
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """For what does not fit into memory. An interrupt waits until somebody is there to remove it.
-
-    To block the signal would not do: numpy has threads of its own, and the kernel would hand it to one of them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return tempfile.TemporaryDirectory(prefix="datacrumbs-")
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="datacrumbs-")
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    if pressed:
-        folder.cleanup()
-        raise KeyboardInterrupt
-    return folder
 
 
 @contextmanager
@@ -95,29 +72,10 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
             calls, notes = load(connection, paths, advance, threads)
-        calls = lifetimes.split(connection, calls)
+        calls = lifetimes.split(calls, lifetimes.find(connection))
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
         profiles.make(connection)
         with progress.working("working"):
             yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
-
-
-def processors() -> int:
-    """How many threads shall read."""
-    return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-
-
-@contextmanager
-def told_when_short() -> Iterator[None]:
-    """Turns DuckDB's error when memory is short into ours."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise BusyError(
-            "not enough memory and temporary space for so many events",
-            "give fewer traces at once, or point TMPDIR to a folder with more room",
-        ) from error

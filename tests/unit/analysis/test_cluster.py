@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from datacrumbs.analysis import cluster_calls
 from datacrumbs.analysis.explain import explain
-from tracegen import EPOCH_NS, TraceWriter, synthetic
+from tracegen import EPOCH_NS, Process, TraceWriter, synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 100
@@ -131,6 +131,19 @@ def test_real_and_foreign_traces(cluster: Cluster, tmp_path: Path) -> None:
             trace.call(worker, "epoch", at, 9000, cat="COMPUTE")
             trace.call(worker, "read", at, 4000, ret=10, fname="/data/a", count=number)
     assert_same(cluster, tmp_path)
+
+
+def test_lives_of_a_process_id_in_many_ranges(cluster: Cluster, large: Path, tmp_path: Path) -> None:
+    """The large trace once more, on the same node and with the same ids, after its processes have ended."""
+    with TraceWriter(tmp_path / "end.pfw.gz", host="node9") as trace:
+        for pid in range(2000, 2800, 100):
+            trace.exit(Process(pid, ""), EPOCH_NS + 200_000_000, exit=0)
+            trace.process(pid, "again", start_ns=EPOCH_NS + 200_000_000)
+    assert_same(cluster, large, tmp_path)
+    rows = json.loads(analyze("summary", "--json", large, tmp_path).stdout)["processes"]
+    assert sorted((row["pid"], row["life"]) for row in rows) == [
+        (pid, life) for pid in range(2000, 2800, 100) for life in (0, 1)
+    ]
 
 
 def test_damaged_cut_and_hostile_traces(cluster: Cluster, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis import gain, parts
+from datacrumbs.analysis import gain, patterns
+from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
-from datacrumbs.analysis.parts import Shelf
+from datacrumbs.analysis.parts import piece
+from datacrumbs.analysis.shelf import Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
@@ -41,17 +43,51 @@ def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
 
 def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gathered([str(trace)], workers=2) as parted:
-        expected = summarise(parted), gain.findings_of(parted, summarise_again(parted))
-    monkeypatch.setattr(parts.Shelf.__init__, "__defaults__", (100_000,))
+        expected = summarise(parted), gain.patterns_of(parted)
+    monkeypatch.setattr(Shelf.__init__, "__defaults__", (100_000,))
     with gathered([str(trace)], workers=2) as parted:
-        spilled = summarise(parted), gain.findings_of(parted, summarise_again(parted))
+        spilled = summarise(parted), gain.patterns_of(parted)
     assert spilled == expected and expected[1]
 
 
-def summarise_again(parted: object) -> Summary:
-    """The tables of a summary can be made once: made anew for the findings."""
-    parted.database.execute("DROP TABLE tally")  # type: ignore[attr-defined]
-    return summarise(parted)  # type: ignore[arg-type]
+def test_patterns_found_in_parts_are_those_of_all_calls(trace: Path) -> None:
+    with gathered([str(trace)], workers=3) as parted:
+        found = gain.patterns_of(parted)
+    with open_traces([str(trace)]) as traces:
+        paths = dict(traces.database.execute("SELECT id, path FROM files WHERE id > 0").fetchall())
+        expected = patterns.find(traces, list(paths), ["POSIX"])
+    assert found == {paths[file]: pattern for file, pattern in expected.items()} and len(found) == 200
+
+
+@given(st.lists(st.tuples(*[st.integers(-(1 << 63), (1 << 63) - 1)] * 2, st.integers(0, (1 << 32) - 1)), min_size=1))
+def test_a_piece_keeps_what_counts_of_each_number(rows: list[tuple[int, int, int]]) -> None:
+    """In whatever width it takes; results below all errors, and negative offsets, are the same as none."""
+    ret, offset, file = (list(column) for column in zip(*rows, strict=True))
+    columns = {
+        "ts": np.arange(5, 5 + len(rows)), "ret": np.array(ret, np.int64), "offset": np.array(offset, np.int64),
+        "file": np.array(file, np.uint32),
+    }  # fmt: skip
+    kept = piece(columns, 0, 0, 0, Shelf(None))
+    assert (kept.columns["ts"] + kept.base).tolist() == columns["ts"].tolist()
+    assert kept.columns["ret"].tolist() == [max(number, -4096) for number in ret]
+    assert kept.columns["offset"].tolist() == [max(number, -1) for number in offset]
+    assert kept.columns["file"].tolist() == file
+    assert kept.columns["file"].itemsize == next(width for width in (1, 2, 4) if max(file) < 1 << 8 * width)
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), min_size=1, max_size=12)
+
+
+@given(st.lists(SPANS, min_size=1, max_size=5))
+def test_spans_of_several_are_united_to_the_time_that_any_covers(rows: list[list[tuple[int, int]]]) -> None:
+    """Also where some are not in order, overlap or touch."""
+    columns = [
+        (np.array([b for b, _ in row], np.int64), np.array([b + n + 1 for b, n in row], np.int64)) for row in rows
+    ]
+    covered = sorted({moment for row in rows for begin, length in row for moment in range(begin, begin + length + 1)})
+    begins, ends = united(columns)
+    assert [moment for b, e in zip(begins.tolist(), ends.tolist(), strict=True) for moment in range(b, e)] == covered
+    assert (begins[1:] > ends[:-1]).all()
 
 
 def test_a_shelf_keeps_values_wherever_they_lie(tmp_path: Path) -> None:

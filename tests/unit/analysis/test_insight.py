@@ -33,10 +33,12 @@ def test_kinds_of_time_and_their_findings(tmp_path: Path) -> None:
             trace.call(process, "stat", at, 30 * US, ret=0, fhash=file)
             trace.call(process, "fsync", at + 40 * US, 50 * US, ret=0, fhash=file)
             trace.call(process, "open64", at + 95 * US, 2 * US, ret=-2, fhash=file)
+            trace.call(process, "futex", at + 98 * US, US, ret=0)
 
     found = insight(tmp_path, fill)
     assert (found.kinds.metadata_ns, found.kinds.sync_ns, found.kinds.data_ns) == (1500 * 32 * US, 1500 * 50 * US, 0)
-    assert found.kinds.metadata_share == pytest.approx(32 / 82)
+    assert found.kinds.other_ns == 1500 * US, "what is no I/O is nothing about files either"
+    assert found.kinds.metadata_share == pytest.approx(32 / 83)
 
 
 @pytest.mark.parametrize("uneven", [True, False])

@@ -151,7 +151,8 @@ def test_two_lives_of_one_pid_are_two_processes(tmp_path: Path) -> None:
             "outer2": (None, 40_000, 30_000), "inner2": ("outer2", 10_000, 10_000),
         }  # fmt: skip
         summary = summarise(traces)
-    assert [(row.pid, row.calls, row.threads) for row in summary.processes] == [(7, 2, 1), (7, 2, 2), (7, 2, 1)]
+    rows = [(row.pid, row.life, row.name, row.calls, row.threads) for row in summary.processes]
+    assert rows == [(7, 0, "life0", 2, 1), (7, 1, "life1", 2, 2), (7, 2, "life2", 2, 1)]
     assert summary.header.processes == 3
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,110 @@ def test_slices_add_up_to_the_summary(made: Made, budget: Budget) -> None:
 
 def test_request_sizes_are_counted_by_powers_of_two(made: Made) -> None:
     """The generated trace reads 4 KiB and 1 MiB, and writes 64 KiB."""
-    table = made.document["sizes"]
-    found: dict[tuple[int, int], int] = {}
-    for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
-        written, bucket = key // 64 % 2, key % 64
-        found[written, bucket] = found.get((written, bucket), 0) + number
     calls = {row.function: row.calls for row in made.summary.functions}
-    assert found == {(0, 12): calls["read"], (0, 20): calls["pread64"], (1, 16): calls["write"]}
+    assert sizes(made.document)[0] == {
+        (False, 12): calls["read"], (False, 20): calls["pread64"], (True, 16): calls["write"]
+    }  # fmt: skip
+
+
+def sizes(document: dict[str, Any]) -> tuple[dict[tuple[bool, int], int], dict[tuple[bool, int], int]]:
+    """Calls by whether they write, and by power of two; and by one of the common sizes."""
+    table = document["sizes"]
+    powers, side = table["powers"], table["powers"] + len(table["common"])
+    by_power: Counter[tuple[bool, int]] = Counter()
+    by_size: Counter[tuple[bool, int]] = Counter()
+    for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
+        written, place = key // side % 2 == 1, key % side
+        if place < powers:
+            by_power[written, place] += number
+        else:
+            by_size[written, table["common"][place - powers]] += number
+    return by_power, by_size
+
+
+def test_common_sizes_are_exact(tmp_path: Path) -> None:
+    """The twelve that are met most, each with its reads and writes; sizes of a layer above count in no total."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker, now = trace.process(1, "w"), EPOCH_NS
+        for size in range(1, 16):
+            for turn in range(size):
+                name = "pwrite64" if turn % 2 else "read"
+                trace.call(worker, name, now, 500, fhash=trace.file("/a"), ret=size * 1000)
+                trace.call(worker, "fwrite", now + 600, 100, cat="C", ret=77)
+                now += 2000
+    for made in prepared(tmp_path / "t.pfw"):
+        found = sizes(made.document)[1]
+        assert found == {
+            (write, size * 1000): number
+            for size in range(4, 16)
+            for write, number in ((False, (size + 1) // 2), (True, size // 2))
+        }
+
+
+def test_files_count_once_however_many_layers_tell_of_them(tmp_path: Path) -> None:
+    """What `fwrite` writes, `write` writes: the bytes of the file are those of the summary."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker, file = trace.process(1, "w"), trace.file("/data/a")
+        for turn in range(10):
+            trace.call(worker, "fwrite", EPOCH_NS + turn * 9000, 5000, cat="C", fhash=file, ret=4096)
+            trace.call(worker, "write", EPOCH_NS + turn * 9000 + 1000, 3000, fhash=file, ret=4096)
+    for made in prepared(tmp_path / "t.pfw"):
+        [row] = made.summary.files
+        found = sums(made.document["file_cells"])
+        assert (found["calls"], found["written"], found["time"]) == (row.calls, row.bytes_written, row.time_ns)
+        assert (row.calls, row.bytes_written) == (10, 40960)
+
+
+def test_places_have_all_files_and_uses_add_up(tmp_path: Path) -> None:
+    """A place is a folder at the root; files without slices of their own count there, and each file has one use."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        one, two, now = trace.process(1, "a"), trace.process(2, "b"), EPOCH_NS
+        for number in range(400):
+            folder = ("scratch", "home", "tmp")[number % 3]
+            file = trace.file(f"/{folder}/{number}")
+            if number % 4:
+                trace.call(one, "read", now, 700, fhash=file, ret=100)
+            if number % 2:
+                trace.call(two, "pwrite64", now + 900, 600, fhash=file, ret=10, offset=number)
+            if number % 4 == 0:
+                trace.call(two, "stat", now, 500, fhash=file, ret=0)
+            now += 2000
+        trace.call(one, "read", now, 700, fhash=trace.file("pipe:[7]"), ret=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        places, table = made.document["places"], made.document["file_cells"]
+        assert dict(zip(places["names"], places["files"], strict=True)) == {
+            "/scratch": 134, "/home": 133, "/tmp": 133, "pipe": 1
+        }  # fmt: skip
+        calls: Counter[str] = Counter()
+        for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
+            file = key % table["rows_of_a_slice"]
+            place = places["of"][file] if file < table["files"] else file - table["files"]
+            calls[places["names"][place]] += number
+        by_place = Counter(f"/{row.path.split('/')[1]}" if row.path[0] == "/" else "pipe" for row in made.summary.files
+                           for _ in range(row.calls))  # fmt: skip
+        assert calls == by_place
+        uses = {row["use"]: (row["files"], row["shared"], row["read"], row["written"], row["size_max"])
+                for row in made.document["uses"]}  # fmt: skip
+        assert uses == {
+            "read": (101, 0, 10_001, 0, 100), "both": (200, 200, 20_000, 2000, 409), "neither": (100, 0, 0, 0, 0)
+        }  # fmt: skip
+
+
+def test_bytes_of_mpi_and_hdf5_are_those_that_they_say(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker = trace.process(1, "w")
+        trace.call(worker, "H5FD_write", EPOCH_NS, 9000, cat="HDF5", ret=0, bytes=4096)
+        trace.call(worker, "MPI_File_write_at_all", EPOCH_NS + 1000, 7000, cat="MPI-IO", ret=0, bytes=4096)
+        trace.call(worker, "pwrite64", EPOCH_NS + 2000, 5000, ret=4096)
+    for made in prepared(tmp_path / "t.pfw"):
+        assert {row.category: row.bytes_written for row in made.summary.categories} == dict.fromkeys(
+            ("HDF5", "MPI-IO", "POSIX"), 4096
+        )
+        assert made.summary.header.bytes_written == 4096
 
 
 def test_slices_of_files_add_up(made: Made) -> None:
@@ -115,7 +213,9 @@ def test_slices_of_files_add_up(made: Made) -> None:
     rows = {row.path: row for row in made.summary.files}
     calls: dict[int, int] = {}
     for key, number in zip(unpack_sorted(table["key"]), unpack(table["calls"]), strict=True):
-        calls[key % table["files"]] = calls.get(key % table["files"], 0) + number
+        file = key % table["rows_of_a_slice"]
+        if file < table["files"]:
+            calls[file] = calls.get(file, 0) + number
     assert len(calls) == 150
     for file, number in calls.items():
         assert rows[made.document["paths"][file]].calls == number
@@ -129,6 +229,38 @@ def test_calls_without_a_file_are_of_no_file(tmp_path: Path) -> None:
     for made in prepared(tmp_path / "t.pfw"):
         assert [row["file"] for row in made.document["files"]] == [0] and made.document["paths"] == ["/a"]
         assert sums(made.document["file_cells"])["calls"] == 1
+
+
+def test_requests_lie_below_the_calls_that_ran_meanwhile(tmp_path: Path) -> None:
+    """Time with several requests under way counts once, a request that no call waits for stays at the top, and all of
+    the tree is the time of the thread's calls and of what the kernel did while there was none.
+    """
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        trace.opening()
+        worker = trace.process(100, "w")
+        trace.call(worker, "checkpoint", EPOCH_NS, 900_000, cat="region")
+        trace.call(worker, "fsync", EPOCH_NS + 50_000, 800_000, fhash=trace.file("/a"), ret=0)
+        for lane, begin, length in ((0, 150, 500), (1, 350, 450), (0, 840, 100)):
+            trace.call(worker, "block_rq", EPOCH_NS + begin * 1000, length * 1000, tid=10_000_000 + lane, cat="block",
+                       cause="request", thread=100, ret=0)  # fmt: skip
+        trace.closing(ended=1)
+    for made in prepared(tmp_path / "t.pfw"):
+        tree, names = made.document["tree"], [function["name"] for function in made.document["functions"]]
+        found: dict[str, list[int]] = {}
+        for key, calls, own in zip(unpack_sorted(tree["key"]), unpack(tree["calls"]), unpack(tree["own"]), strict=True):
+            node, path = key % tree["nodes"], ""
+            while node >= 0:
+                path, node = f"/{names[tree['fn'][node]]}{path}", tree["parent"][node]
+            sum_ = found.setdefault(path, [0, 0])
+            sum_[0], sum_[1] = sum_[0] + calls, sum_[1] + own
+        assert {path: calls for path, (calls, _) in found.items()} == {
+            "/checkpoint": 1, "/checkpoint/fsync": 1, "/checkpoint/fsync/block_rq": 3, "/checkpoint/block_rq": 0,
+            "/block_rq": 0,
+        }  # fmt: skip
+        times = {"/checkpoint": 50_000, "/checkpoint/fsync": 140_000, "/checkpoint/fsync/block_rq": 660_000,
+                 "/checkpoint/block_rq": 50_000, "/block_rq": 40_000}  # fmt: skip
+        assert all(0 <= times[path] - own <= made.document["grid"]["bins"] for path, (_, own) in found.items())
+        assert [tree["fn"][node] for node in tree["elsewhere"]] == 2 * [names.index("block_rq")]
 
 
 def test_a_long_call_is_spread_over_the_slices_it_lies_in(tmp_path: Path) -> None:
@@ -193,7 +325,8 @@ def test_depth_is_how_many_calls_a_call_lies_in() -> None:
     ("function", "kind"),
     [("pread64", "read"), ("fwrite", "write"), ("H5Dread", "read"), ("MPI_File_write_at_all", "write"),
      ("fsync", "sync"), ("open64", "metadata"), ("fclose", "metadata"), ("readdir", "metadata"),
-     ("readlink", "metadata"), ("main", "other")],
+     ("readlink", "metadata"), ("MPI_File_open", "metadata"), ("MPI_File_sync", "sync"), ("H5Fcreate", "metadata"),
+     ("H5Fflush", "sync"), ("H5FD_write", "write"), ("H5Dclose", "metadata"), ("main", "other")],
 )  # fmt: skip
 def test_kinds(function: str, kind: str) -> None:
     assert kind_of(function) == kind

@@ -26,7 +26,8 @@ def add_scheduler(parser: argparse.ArgumentParser) -> None:
     """`--scheduler`."""
     parser.add_argument(
         "--scheduler", default="", metavar="ADDRESS",
-        help="have a Dask cluster read the traces: its scheduler's address, such as tcp://login1:8786",
+        help="have a Dask cluster read the traces: slurm:8 or flux:8 for one of so many jobs, or the address "
+        "of a scheduler, such as tcp://login1:8786",
     )  # fmt: skip
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_traces, number
+
+if TYPE_CHECKING:
+    from datacrumbs.analysis.gather import Gathered
 
 
 class SummaryCommand:
@@ -30,24 +36,31 @@ class SummaryCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
-        # DuckDB and rich take 0.1 s to import: nobody who asks for help should wait for them.
         if args.scheduler:
             from datacrumbs.analysis import cluster_sums
 
-            opened = cluster_sums.gathered(args.traces, args.scheduler)
-        else:
-            from datacrumbs.analysis.gather import gathered
+            return _answer(cluster_sums.gathered(args.traces, args.scheduler), args)
+        from datacrumbs.analysis.begun import begin_reading
 
-            opened = gathered(args.traces)
-        with opened as whole:
-            from datacrumbs.analysis import gain
-            from datacrumbs.analysis.reporters import as_json, as_tables
-            from datacrumbs.analysis.summarise import summarise
+        with begin_reading(args.traces) as begun:
+            from datacrumbs.analysis.gather import of_begun
 
-            summary = summarise(whole)
-            findings = gain.findings_of(whole, summary)
-        if args.json:
-            as_json.write(summary, sys.stdout, top=args.top or 0, findings=findings)
-        else:
-            as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top, findings=findings)
-        return 0
+            return _answer(of_begun(begun), args)
+
+
+def _answer(opened: AbstractContextManager[Gathered], args: argparse.Namespace) -> int:
+    # numpy, rich and what asks DuckDB take 0.2 s to import: nobody who asks for help should wait for them, and traces
+    # are read meanwhile.
+    from datacrumbs.analysis import findings, gain
+    from datacrumbs.analysis.reporters import as_json, as_tables
+    from datacrumbs.analysis.summarise import summarise
+
+    with opened as whole, ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:
+        patterns = pool.submit(gain.patterns_of, whole)
+        summary = summarise(whole)
+        found = tuple(findings.find(summary, patterns.result()))
+    if args.json:
+        as_json.write(summary, sys.stdout, top=args.top or 0, findings=found)
+    else:
+        as_tables.write(summary, sys.stdout, top=10 if args.top is None else args.top, findings=found)
+    return 0

@@ -16,8 +16,8 @@ from datacrumbs.analysis.trace import Traces
 
 _MANY: Final = "(SELECT count(DISTINCT host) > 1 FROM threads)"
 
-_PID: Final = f"if({_MANY}, threads.process + 1, coalesce(threads.pid, 0))"
-"""Viewers tell processes apart by their ids alone, and two nodes may have the same: then they are counted anew."""
+_PID: Final = f"if({_MANY} OR (SELECT max(life) > 0 FROM threads), threads.process + 1, coalesce(threads.pid, 0))"
+"""Viewers tell processes apart by their ids alone, and two may have the same: then they are counted anew."""
 
 _CALLS: Final = f"""
     SELECT
@@ -39,7 +39,7 @@ _NAMES: Final = f"""
     SELECT DISTINCT
         '{{"name":"process_name","ph":"M","pid":' || {_PID} || ',"tid":0,"args":{{"name":'
         || to_json(coalesce(programs.name, 'pid ' || threads.pid) || if({_MANY}, ' on ' || threads.host, '')) || '}}}}'
-    FROM threads LEFT JOIN programs USING (host, pid)
+    FROM threads LEFT JOIN programs USING (host, pid, life)
 """
 
 _HASHES: Final = """
@@ -95,7 +95,7 @@ def _append(database: duckdb.DuckDBPyConnection, query: str, path: Path, name: s
 
 def _programs(traces: Traces) -> None:
     """The table `programs`: what processes are called."""
-    traces.database.execute("CREATE OR REPLACE TABLE programs (host VARCHAR, pid INTEGER, name VARCHAR)")
-    known = [[host, pid, who.name] for (host, pid), who in traces.catalog.processes.items() if who.name]
+    traces.database.execute("CREATE OR REPLACE TABLE programs (host VARCHAR, pid INTEGER, life UINTEGER, name VARCHAR)")
+    known = [[*key, who.name] for key, who in traces.catalog.processes.items() if who.name]
     if known:
-        traces.database.executemany("INSERT INTO programs VALUES (?, ?, ?)", known)
+        traces.database.executemany("INSERT INTO programs VALUES (?, ?, ?, ?)", known)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.nest import NO_PARENT, Nest, nest
 from datacrumbs.analysis.trace import Traces
 
@@ -67,8 +68,9 @@ def _profile(name: str, stacks: list[list[int]], weights: Any) -> dict[str, Any]
 
 def _names(traces: Traces) -> dict[int, str]:
     names = {}
-    rows = traces.database.execute("SELECT DISTINCT process, host, pid FROM threads").fetchall()
-    for process, host, pid in rows:
-        who = traces.catalog.processes.get((host, pid))
-        names[process] = f"{who.name if who else 'process'} {pid} on {host}"
+    rows = traces.database.execute("SELECT DISTINCT process, host, pid, life FROM threads").fetchall()
+    for process, *key in rows:
+        who = ProcessKey(*key)
+        known = traces.catalog.processes.get(who)
+        names[process] = f"{known.name if known else 'process'} {who.id} on {who.host}"
     return names

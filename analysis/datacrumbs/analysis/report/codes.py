@@ -1,7 +1,7 @@
 """Small numbers for functions, processes, threads and files.
 
     report_functions   fn, id (none: only profiles know it), cat, name   in the order of their time, the longest first
-    report_processes   rank, process, host, pid                          in the same order
+    report_processes   rank, process, host, pid, life                    in the same order
     report_threads     lane, proc, id, tid
     report_files       code, id, path         of the files with the most time; all others are `Codes.other_file`
 
@@ -18,6 +18,7 @@ from typing import Final
 import duckdb
 import numpy as np
 from datacrumbs.analysis import layers, schema
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.report import paths
 from datacrumbs.analysis.trace import Traces
@@ -51,15 +52,15 @@ class Thread:
 class Codes:
     """What the numbers stand for, and how to get at them.
 
-    `processes` are pairs of host name and process id; None stands for all beyond the limit. `start_us` is microseconds
-    since 1970, `span_us` the length of the report's time.
+    None among `processes` stands for all beyond the limit. `start_us` is microseconds since 1970, `span_us` the length
+    of the report's time.
     """
 
     start_us: int
     span_us: int
     calls: int
     functions: tuple[Function, ...]
-    processes: tuple[tuple[str, int | None] | None, ...]
+    processes: tuple[ProcessKey | None, ...]
     threads: tuple[Thread, ...]
     paths: tuple[str, ...]
     """Of the files with a number; `len(paths)` is the number of all other files, and of none."""
@@ -109,10 +110,12 @@ _FUNCTIONS: Final = f"""
 _PROCESSES: Final = f"""
     CREATE TABLE report_processes AS
     SELECT row_number() OVER (ORDER BY time DESC, process) - 1 AS position, least(position, {MOST_PROCESSES}) AS rank,
-        process, host, pid
+        process, host, pid, life
     FROM (
-        SELECT process, any_value(known.host) AS host, any_value(known.pid) AS pid, coalesce(sum(time), 0) AS time
-        FROM (SELECT process, host, pid FROM threads UNION SELECT process, host, pid FROM profiles) AS known
+        SELECT
+            process, any_value(known.host) AS host, any_value(known.pid) AS pid, any_value(known.life) AS life,
+            coalesce(sum(time), 0) AS time
+        FROM (SELECT process, host, pid, life FROM threads UNION SELECT process, host, pid, life FROM profiles) AS known
         LEFT JOIN (SELECT process, sum(time) AS time FROM tally GROUP BY process) USING (process)
         GROUP BY process
     )
@@ -190,8 +193,9 @@ def _functions(rows: list[tuple[str, str, int | None, int]]) -> tuple[Function, 
     return (*(Function(category, name) for category, name, *_ in rows[:MOST_FUNCTIONS]), *rest)
 
 
-def _processes(database: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int | None] | None, ...]:
+def _processes(database: duckdb.DuckDBPyConnection) -> tuple[ProcessKey | None, ...]:
     rows = database.execute(
-        f"SELECT host, pid FROM report_processes ORDER BY position LIMIT {MOST_PROCESSES + 2}"
+        f"SELECT host, pid, life FROM report_processes ORDER BY position LIMIT {MOST_PROCESSES + 2}"
     ).fetchall()
-    return tuple(rows) if len(rows) <= MOST_PROCESSES + 1 else (*rows[:MOST_PROCESSES], None)
+    keys = [ProcessKey(*row) for row in rows]
+    return tuple(keys) if len(keys) <= MOST_PROCESSES + 1 else (*keys[:MOST_PROCESSES], None)

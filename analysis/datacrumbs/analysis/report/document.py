@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
-from datacrumbs.analysis.catalog import Process, ProcessKey
+from datacrumbs.analysis.catalog import Process, ProcessKey, Run
 from datacrumbs.analysis.nest import nest
 from datacrumbs.analysis.patterns import FilePattern
 from datacrumbs.analysis.progress import Steps, unseen
-from datacrumbs.analysis.report import cubes, lanes, spans
+from datacrumbs.analysis.report import cubes, lanes, spans, usage
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
@@ -73,13 +73,16 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     step(STEPS[1])
     numbers = numbered(traces, nested)
     codes = numbers.codes
-    ids = codes.file_ids[: cubes.FILES]
+    usage.tell(database, summary.header.total_categories)
+    places = usage.places(database, codes)
     step(STEPS[2])
     with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:  # numpy leaves room for both
-        patterns_of = pool.submit(_patterns, traces, ids, summary)
+        patterns_of = pool.submit(_patterns, traces, codes.file_ids, summary)
         explained = explanations(traces, codes, nested, codes.start_us)
         known = patterns_of.result()
-    found = findings.find(summary, {codes.paths[code]: known[file] for code, file in enumerate(ids) if file in known})
+    found = findings.find(summary, {path: known[file] for path, file in zip(codes.paths, codes.file_ids, strict=True)
+                                    if file in known})  # fmt: skip
+    uses = usage.uses(database, known)
     lifes = lives(database)
 
     def make(budget: Budget) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         totals = set(summary.header.total_categories)
         counted = [fn for fn, function in enumerate(codes.functions) if function.category in totals]
         step(STEPS[3])
-        slices = cubes.slice_up(numbers, budget.cells, counted)
+        slices = cubes.slice_up(numbers, budget.cells, counted, places.of)
         step(STEPS[4])
         calls = spans.pick(numbers, slices.grid, budget.spans, asked)
         step(STEPS[5])
@@ -95,6 +98,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "version": VERSION,
             "header": asdict(summary.header),
             "completeness": _completeness(summary),
+            "runs": [_run(run) for run in traces.catalog.runs[:20]],
             "profiled": max(0, sum(row.calls for row in summary.functions) - codes.calls),
             "sources": [_shorten(str(path), _LONGEST_PATH) for path in traces.sources[:100]],
             "grid": {
@@ -105,20 +109,24 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "kinds": list(KINDS),
             "functions": _functions(codes, summary, layer_of),
             "with_calls": len(codes.processes),
+            "with_io": len(summary.processes),
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
             "files": _files(numbers),
+            "places": asdict(places) | {"names": [_shorten(name, 100) for name in places.names]},
+            "uses": uses,
             "paths": _paths(codes, budget.paths),
             "cells": slices.cells,
             "file_cells": slices.files,
             "latency": slices.latency,
             "sizes": slices.sizes,
-            "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn, **slices.tree},
+            "tree": {"parent": codes.tree_parent, "fn": codes.tree_fn,
+                     "elsewhere": list(numbers.waits.nodes) if numbers.waits else [], **slices.tree},
             "findings": [_finding(finding) for finding in found],
             "patterns": [
                 asdict(known[file]) | {"file": code, "word": known[file].word}
-                for code, file in enumerate(ids)
+                for code, file in enumerate(codes.file_ids[: cubes.FILES])
                 if file in known
             ],
             "explanations": explained,
@@ -141,6 +149,11 @@ def _patterns(traces: Traces, files: Sequence[int], summary: Summary) -> dict[in
             found |= patterns.find(traces, batch, summary.header.total_categories)
             batch, calls = [], 0
     return found
+
+
+def _run(run: Run) -> dict[str, Any]:
+    """What a runtime was asked to do, as far as its trace says."""
+    return {"version": _shorten(run.opening.get("version") or "", 40), "probes": run.opening.get("probes")}
 
 
 def _finding(finding: findings.Finding) -> dict[str, Any]:
@@ -181,19 +194,20 @@ def _durations(row: FunctionRow) -> dict[str, Any]:
 
 def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKey, Life]) -> list[dict[str, Any]]:
     """Those with calls first, in the order of their numbers; then those that made none."""
-    rows = {(row.host, row.pid): row for row in summary.processes}
+    rows = {row.key: row for row in summary.processes}
     found: list[dict[str, Any]] = []
     for key in [*codes.processes, *(key for key in lifes if key not in set(codes.processes))]:
         if key is None:
-            found.append({"others": True})
+            found.append({"others": True, "count": max(1, len(summary.processes) - len(codes.processes) + 1)})
             continue
         who: Process = known.get(key, Process())
         life = lifes.get(key, Life())
         row = rows.get(key)
         found.append(
             {
-                "host": key[0],
-                "pid": key[1],
+                "host": key.host,
+                "pid": key.pid,
+                "life": key.life,
                 "name": _shorten(who.name, 200),
                 "command": _shorten(who.command, _LONGEST_COMMAND),
                 "parent": life.parent,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from datacrumbs.analysis import layers
 
 KINDS: Final = ("read", "write", "sync", "metadata", "other")
-_SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync", "fflush"])
+_LIBRARY: Final = re.compile(r"^(?:mpi_file_|h5fd_|h5[a-z]|ncmpi_|nc_|adios2_)", re.ASCII)
+"""What libraries put before the words that the C library uses too."""
+_SYNCS: Final = frozenset(["fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync", "fflush", "flush"])
 _METADATA: Final = (
     "open", "creat", "close", "stat", "lstat", "fstat", "access", "rename", "unlink", "rmdir", "mkdir", "link",
     "readlink", "symlink", "chmod", "chown", "utime", "truncate", "readdir", "getdents", "seek", "lseek", "getxattr",
@@ -18,7 +21,7 @@ _METADATA: Final = (
 
 def kind_of(function: str) -> str:
     """One of `KINDS`."""
-    name = function.lower()
+    name = _LIBRARY.sub("", function.lower())
     if name in _SYNCS:
         return "sync"
     if function in layers.READS or ("read" in name and "dir" not in name and "link" not in name):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
-from datacrumbs.analysis import schema
+from datacrumbs.analysis import lifetimes, schema
 from datacrumbs.analysis.catalog import ProcessKey
 
 MOST: Final = 4000
 """Processes whose lives are told."""
 
 _LIVES: Final = f"""
-    SELECT coalesce(names.text, ''), r.pid, r.name, r.ts, r.note
+    SELECT coalesce(names.text, ''), r.pid, {lifetimes.life_of("r")}, r.name, r.ts, r.note
     FROM records r LEFT JOIN names ON names.kind = 'HH' AND names.key = r.host
     WHERE r.kind = {schema.KIND_LIFE} AND r.name IN ('start', 'exec', 'end')
     ORDER BY r.ts, r.name = 'end', r.name = 'exec'
@@ -41,8 +41,8 @@ class Life:
 def lives(database: duckdb.DuckDBPyConnection) -> dict[ProcessKey, Life]:
     """The lives of all processes whose start, exec or end the trace has, in the order in which they began."""
     found: dict[ProcessKey, Life] = {}
-    for host, pid, kind, ts, note in database.execute(_LIVES).fetchall():
-        life = found.setdefault((host, pid), Life())
+    for host, pid, number, kind, ts, note in database.execute(_LIVES).fetchall():
+        life = found.setdefault(ProcessKey(host, pid, number), Life())
         args: dict[str, Any] = json.loads(note or "{}") or {}
         if kind == "end":
             life.ended_us, life.exit_status, life.signal = ts, args.get("exit"), args.get("signal")

@@ -17,6 +17,7 @@ from datacrumbs.analysis.columns import NULL, Calls, Column, chunks
 from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.report import codes, paths
 from datacrumbs.analysis.report.codes import MOST_FUNCTIONS, Codes
+from datacrumbs.analysis.report.waits import Waits, move
 from datacrumbs.analysis.trace import Traces
 
 _PART: Final = 1 << 19
@@ -106,6 +107,7 @@ class Numbers:
     node: Column
     own: Column
     profiled: Profiled | None
+    waits: Waits | None
 
     def parts(self) -> Iterator[Part]:
         """The calls that the trace has one by one."""
@@ -126,17 +128,18 @@ class Numbers:
 def numbered(traces: Traces, nested: Nest) -> Numbers:
     """Numbers everything, from the tables that `summarise` leaves and from which call is inside which."""
     tree, node, own = paths.find(traces, nested)
+    tree, waits = move(traces, nested, tree, node, own)
     made = codes.number(traces, tree)
     profiled = _profiled(traces, made)
     if profiled is None:
-        return Numbers(made, traces.calls, node, own, None)
+        return Numbers(made, traces.calls, node, own, None, waits)
     # What was added up lies in nothing: each function gets a place of its own at the top of the tree.
     used = np.unique(profiled.fn).tolist()
     first = len(made.tree_parent)
     place_of = np.zeros(MOST_FUNCTIONS + 1, np.int64)
     place_of[used] = range(first, first + len(used))
     made = replace(made, tree_parent=made.tree_parent + (-1,) * len(used), tree_fn=made.tree_fn + tuple(used))
-    return Numbers(made, traces.calls, node, own, replace(profiled, node=place_of[profiled.fn]))
+    return Numbers(made, traces.calls, node, own, replace(profiled, node=place_of[profiled.fn]), waits)
 
 
 def _profiled(traces: Traces, made: Codes) -> Profiled | None:

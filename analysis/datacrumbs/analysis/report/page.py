@@ -16,9 +16,9 @@ from typing import Any, Final
 
 STYLES: Final = ("base.css", "layout.css", "views.css", "print.css")
 SCRIPTS: Final = (
-    "unpack.js", "units.js", "dom.js", "model.js", "selection.js", "canvas.js", "overview.js", "layers.js",
-    "functions.js", "timeline.js", "heatmap.js", "latency.js", "sizes.js", "files.js", "processes.js", "findings.js",
-    "explain.js", "header.js", "main.js",
+    "unpack.js", "units.js", "dom.js", "model.js", "selection.js", "canvas.js", "overview.js", "answer.js",
+    "layers.js", "modules.js", "functions.js", "timeline.js", "heatmap.js", "latency.js", "sizes.js", "files.js",
+    "places.js", "processes.js", "findings.js", "inside.js", "explain.js", "header.js", "main.js",
 )  # fmt: skip
 """In this order: each uses those before it."""
 _POLICY: Final = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
+from datacrumbs.analysis.catalog import ProcessKey
 from datacrumbs.analysis.completeness import Completeness
 from datacrumbs.analysis.findings import Finding
 from datacrumbs.analysis.insight import Insight
@@ -46,7 +47,7 @@ _FILES: Final = (
     Column("file", lambda row: row.path or "(its name is not in the trace)", name=True),
 )  # fmt: skip
 _PROCESSES: Final = (
-    Column("pid", lambda row: "" if row.pid is None else str(row.pid)),
+    Column("pid", lambda row: row.key.id),
     Column("host", lambda row: row.host, name=True),
     _CALLS, _ERRORS, _TIME, Column("busy", lambda row: duration(row.busy_ns)), _READ, _WRITTEN,
     Column("process", lambda row: row.command or row.name, name=True),
@@ -90,9 +91,11 @@ def _write_insight(console: Console, insight: Insight, findings: Sequence[Findin
         parts = (
             f"{duration(kinds.data_ns)} data, {duration(kinds.metadata_ns)} metadata, {duration(kinds.sync_ns)} syncing"
         )
-        write_line(console, "for", parts)
+        other = f", {duration(kinds.other_ns)} other calls" if kinds.other_ns else ""
+        write_line(console, "for", parts + other)
     if uneven is not None and uneven.processes > 1:
-        most = f"{duration(uneven.max_busy_ns)} of process {uneven.pid}"
+        who = ProcessKey(uneven.host, uneven.pid, uneven.life)
+        most = f"{duration(uneven.max_busy_ns)} of process {who.id}"
         write_line(console, "balance", f"{most} are {uneven.ratio:.2f} times the mean of {uneven.processes} processes")
     if len(insight.phases) > 1:
         write_line(console, "phases", f"{len(insight.phases)} stretches of time with I/O")

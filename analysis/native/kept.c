@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "kept.h"
+
+#define BLOCK 512 /* numbers that are widened at once: they stay in the processor's first cache */
+
+#define WIDEN(type)                                                                                                    \
+  for (size_t i = 0; i < count; i++)                                                                                   \
+  numbers[i] = ((const type *)column->at)[from + i]
+
+static void widen(const struct dc_column *column, size_t from, size_t count, int64_t *numbers) {
+  if (column->width == 8)
+    WIDEN(int64_t);
+  else if (column->width == 4 && column->is_signed)
+    WIDEN(int32_t);
+  else if (column->width == 4)
+    WIDEN(uint32_t);
+  else if (column->width == 2 && column->is_signed)
+    WIDEN(int16_t);
+  else if (column->width == 2)
+    WIDEN(uint16_t);
+  else if (column->is_signed)
+    WIDEN(int8_t);
+  else
+    WIDEN(uint8_t);
+}
+
+static inline size_t block_at(size_t from, size_t size) { return size - from < BLOCK ? size - from : BLOCK; }
+
+void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]) {
+  int64_t numbers[BLOCK], low = INT64_MAX, high = floor;
+  for (size_t from = 0; from < size; from += BLOCK) {
+    size_t count = block_at(from, size);
+    widen(column, from, count, numbers);
+    for (size_t i = 0; i < count; i++) {
+      low = numbers[i] < low ? numbers[i] : low;
+      high = numbers[i] > high ? numbers[i] : high;
+    }
+  }
+  bounds[0] = low > floor ? low : floor;
+  bounds[1] = high;
+}
+
+#define NARROW(type)                                                                                                   \
+  for (size_t i = 0; i < count; i++)                                                                                   \
+  ((type *)to)[from + i] = (type)((numbers[i] > floor ? numbers[i] : floor) - base)
+
+void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to,
+                    uint32_t width) {
+  int64_t numbers[BLOCK];
+  for (size_t from = 0; from < size; from += BLOCK) {
+    size_t count = block_at(from, size);
+    widen(column, from, count, numbers);
+    if (width == 8)
+      NARROW(int64_t);
+    else if (width == 4)
+      NARROW(uint32_t);
+    else if (width == 2)
+      NARROW(uint16_t);
+    else
+      NARROW(uint8_t);
+  }
+}
+
+size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows) {
+  int64_t function[BLOCK], ns[BLOCK];
+  size_t found = 0;
+  for (size_t from = 0; from < kept->size; from += BLOCK) {
+    size_t count = block_at(from, kept->size);
+    widen(&kept->function, from, count, function);
+    widen(&kept->ns, from, count, ns);
+    for (size_t i = 0; i < count; i++) {
+      rows[found] = (uint32_t)(from + i); /* stays where it is one of them */
+      found += (ns[i] >= low[function[i]]) & (ns[i] < high[function[i]]);
+    }
+  }
+  return found;
+}
+
+size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
+                     const struct dc_moves_room *room) {
+  int64_t function[BLOCK], thread[BLOCK], file[BLOCK], ts[BLOCK], ret[BLOCK], offset[BLOCK];
+  size_t found = 0;
+  for (size_t from = 0; from < kept->size; from += BLOCK) {
+    size_t count = block_at(from, kept->size);
+    widen(&kept->function, from, count, function);
+    widen(&kept->thread, from, count, thread);
+    widen(&kept->file, from, count, file);
+    widen(&kept->ts, from, count, ts);
+    widen(&kept->ret, from, count, ret);
+    widen(&kept->offset, from, count, offset);
+    for (size_t i = 0; i < count; i++) {
+      room->file[found] = (uint16_t)places[file[i]];
+      room->thread[found] = (uint32_t)thread[i];
+      room->kind[found] = kinds[function[i]];
+      room->ts[found] = ts[i] + kept->base;
+      room->ret[found] = ret[i];
+      room->offset[found] = offset[i];
+      found += (kinds[function[i]] > 0) & (places[file[i]] >= 0) & (ret[i] >= 0);
+    }
+  }
+  return found;
+}
