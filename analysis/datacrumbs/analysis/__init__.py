@@ -11,9 +11,16 @@
       --tables-->    the columns as tables for SQL
 
       --gather-->    sums over all calls, made part by part while they are read (adding.py, parts.py, partial.py,
-                     native/reduce.c), on this machine or by a Dask cluster (cluster.py), which jobs may make up
-                     (workerjobs.py)
-      --summarise--> a Summary         --nest, subtrees, explain-->  an Explanation
+                     native/reduce.c), on this machine or by a Dask cluster (cluster_sums.py), which jobs may
+                     make up (workerjobs.py)
+      --summarise--> a Summary
+
+      --parted-->    calls in partitions of whole processes: one here, one for each node on a cluster (cluster_calls.py)
+      --choose-->    those that a question is about                     (selection.py, nest.py, partition.py)
+      --ranks-->     which of them are typical, and which are slow
+      --explained--> what each partition contributes  (subtrees.py, paths.py)   --explain-->  an Explanation
+      --slices-->    the same for a group of calls    (sides.py)                --compare-->  a Comparison
+
       --reporters--> a terminal, a pipe, or JSON
 
 Columns lie in memory as long as there is room (room.py, memory.py), then in files without a name.

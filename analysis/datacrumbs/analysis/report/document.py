@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey, Run
 from datacrumbs.analysis.nest import nest
