@@ -160,21 +160,30 @@ def peers(folder: Path, summaries: dict[int, Run], times: int) -> list[str]:
 
 
 def dask(folder: Path, size: int, times: int) -> list[str]:
-    """The third table: a Dask cluster of one and of two workers. Returns what was missed."""
-    trace = folder / f"{size}.pfw.gz"
-    run([ANALYZE, "summary", "--json", trace], folder)
-    expected = (folder / "output").read_bytes()
-    seconds = {}
+    """The third table: a Dask cluster of one and of two workers, on traces of four nodes. Returns what was missed."""
+    nodes = folder / "nodes"
+    nodes.mkdir()
+    for number in range(4):
+        synthetic(nodes / f"{number}.pfw.gz", size * MILLION // 4, host=f"node{number}", seed=number)
     missed = []
+    expected: dict[str, bytes] = {}
+    seconds: dict[str, dict[int, float]] = {"summary": {}, "explain read": {}}
+    for verb, of_verb in seconds.items():
+        of_verb[0] = best([ANALYZE, *verb.split(), "--json", nodes], folder, times).seconds
+        expected[verb] = (folder / "output").read_bytes()
     for workers in (1, 2):
         with cluster(folder, workers) as address:
-            command: list[str | Path] = [ANALYZE, "summary", "--json", "--scheduler", address, trace]
-            seconds[workers] = best(command, folder, times).seconds
-        same = (folder / "output").read_bytes() == expected
-        missed += [f"Dask with {workers} workers: another result"] * (not same)
-        said = "the same result" if same else "ANOTHER RESULT"
-        print(f"{size * MILLION:,} events by Dask, workers: {workers}: {seconds[workers]:.2f} s, {said}", flush=True)
-    print(f"two workers are {seconds[1] / seconds[2]:.2f} times as fast as one")
+            for verb, of_verb in seconds.items():
+                command: list[str | Path] = [ANALYZE, *verb.split(), "--json", "--scheduler", address, nodes]
+                of_verb[workers] = best(command, folder, times).seconds
+                if (folder / "output").read_bytes() != expected[verb]:
+                    missed.append(f"{verb} by Dask with {workers} workers: another result")
+    print(
+        f"{size * MILLION:,} events of four nodes{'without':>14}{'Dask: 1 worker':>18}{'2 workers':>13}{'speed-up':>12}"
+    )
+    for verb, of_verb in seconds.items():
+        cells = "".join(f"{of_verb[workers]:>14.2f} s" for workers in (0, 1, 2))
+        print(f"{verb:>28}{cells}{of_verb[1] / of_verb[2]:>11.2f}x", flush=True)
     return missed
 
 

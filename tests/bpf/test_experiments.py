@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.compare import compare, profile
+from datacrumbs.analysis.compare import compare
 from datacrumbs.analysis.comparison import Comparison
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation
+from datacrumbs.analysis.selection import Selection
+from datacrumbs.analysis.sides import profile
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.configurator.sources import tracepoint
 from datacrumbs.configurator.spec import parse
@@ -86,7 +88,7 @@ def traced(site: Site, compiled: Callable[..., Path], disk: Path) -> Run:
 
 def explained(trace: Path, function: str, file: str = "") -> Explanation:
     with open_traces([str(trace)]) as traces:
-        return explain(traces, function, file=file)
+        return explain(traces, function, Selection(file=file))
 
 
 def check_times(traced: Run, mode: str, function: str, file: str = "") -> None:
@@ -140,7 +142,7 @@ def compared(a: Path, b: Path, function: str, file: str = "") -> Comparison:
     profiles = []
     for name, trace in (("a", a), ("b", b)):
         with open_traces([str(trace)]) as traces:
-            profiles.append(profile(traces, name, function, file=file))
+            profiles.append(profile(traces, name, function, Selection(file=file)))
     return compare(profiles[0], profiles[1], function)
 
 

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.compare import compare, profile
+from datacrumbs.analysis.compare import compare
 from datacrumbs.analysis.comparison import Comparison
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation, Share
+from datacrumbs.analysis.selection import Selection
+from datacrumbs.analysis.sides import profile
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.configurator import gather, resolve, spec
 from tracing import Site
@@ -54,7 +56,7 @@ class Job:
 
     def explain(self, function: str, rank: int | None = None) -> Explanation:
         with open_traces([str(self.trace)]) as traces:
-            return explain(traces, function, process="" if rank is None else str(self.pids[rank]))
+            return explain(traces, function, Selection(process="" if rank is None else str(self.pids[rank])))
 
     def time(self, function: str) -> int:
         """Nanoseconds that all ranks measured."""
@@ -112,7 +114,9 @@ def compared(a: Job, b: Job, rank: int | None = None) -> Comparison:
     sides = []
     for name, one in (("a", a), ("b", b)):
         with open_traces([str(one.trace)]) as traces:
-            sides.append(profile(traces, name, "H5Dwrite", process="" if rank is None else str(one.pids[rank])))
+            sides.append(
+                profile(traces, name, "H5Dwrite", Selection(process="" if rank is None else str(one.pids[rank])))
+            )
     return compare(sides[0], sides[1], "H5Dwrite")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.gather import gathered
+from datacrumbs.analysis.selection import Selection
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.trace import open_traces
 from tracing import Run
@@ -50,7 +51,7 @@ def test_a_pid_that_is_given_again_is_another_process(run: Run, tmp_path: Path) 
         ).fetchall()
         assert sorted(path.rpartition("/")[2] for _, path in rows) == ["one", "two"]
         assert len({process for process, _ in rows}) == 2
-        assert explain(traces, "write", file=f"{tmp_path}/").spread.processes == 2 + others
+        assert explain(traces, "write", Selection(file=f"{tmp_path}/")).spread.processes == 2 + others
         expected = summarise(traces)
     with gathered([str(run.trace)]) as whole:
         summary = summarise(whole)

@@ -27,9 +27,9 @@ from datacrumbs.analysis.explanation import (
     Spread,
 )
 from datacrumbs.analysis.layers import layer_of
+from datacrumbs.analysis.parted import Parted
 from datacrumbs.analysis.reporters.units import count, duration, size
-from datacrumbs.analysis.selection import Matcher, Selection, first_moment, is_process
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.selection import Matcher, Selection, is_process
 
 _PARTS: Final = 5
 """Files, processes and intervals that are listed."""
@@ -53,7 +53,7 @@ class Row:
     """JSON: calls by powers of two of their nanoseconds."""
 
 
-def rows(traces: Traces, function: str, which: Selection) -> list[Row]:
+def rows(traces: Parted, function: str, which: Selection) -> list[Row]:
     """The rows of a function (empty: of all), as far as a selection goes.
 
     An interval belongs to the time in which its first call began. Calls for which there was no room have neither
@@ -71,7 +71,7 @@ def rows(traces: Traces, function: str, which: Selection) -> list[Row]:
     ]  # fmt: skip
     if which.all:
         return made
-    matches, first = Matcher(which.file), first_moment(traces)
+    matches, first = Matcher(which.file), traces.first_us
     begin, end = which.time or (0.0, float("inf"))
     return [
         row
@@ -150,9 +150,9 @@ def beside(function: str, added: AddedUp) -> str:
     )
 
 
-def explain(traces: Traces, function: str, found: Sequence[Row], added: AddedUp) -> Explanation:
+def explain(traces: Parted, function: str, found: Sequence[Row], added: AddedUp) -> Explanation:
     """What can be said of a function none of whose calls was traced one by one."""
-    category = found[0].category
+    category = max(found, key=lambda row: (row.ns, row.category)).category
     layer = layer_of(category)
     text = (
         f"{duration(added.total_ns)} in {count(added.calls)} calls of {function} (layer: {layer}), "
@@ -171,7 +171,7 @@ def explain(traces: Traces, function: str, found: Sequence[Row], added: AddedUp)
     share = Share(layer, category, function, False, added.calls, added.total_ns, added.total_ns, 1.0, 0)
     return Explanation(
         cause=Cause(layer, function, True, added.total_ns, 1.0, text),
-        sentences=(text, *_sentences(added, first_moment(traces))), spread=spread,
+        sentences=(text, *_sentences(added, traces.first_us)), spread=spread,
         layers=(LayerShare(layer, added.total_ns, 1.0),), functions=(share,), typical=group, slow=group, tree=(),
         childless=nothing, page_cache=nothing, device=nothing, afterwards=(), slowest=(), added_up=added,
         completeness=judge(traces),

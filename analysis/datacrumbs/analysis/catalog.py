@@ -43,9 +43,10 @@ _PROCESSES: Final = f"""
     LEFT JOIN names line ON line.kind = 'SH' AND line.key = r.note->>'$.cmd_hash'
     WHERE r.kind = {schema.KIND_LIFE} AND r.name IN ('start', 'exec')
        OR r.kind = {schema.KIND_METADATA} AND r.name = 'process_name'
-    ORDER BY coalesce(r.ts, 0), r.name = 'exec'
+    ORDER BY coalesce(r.ts, 0), r.name = 'exec', r.source
 """
-"""Programs in the order in which they ran. DFTracer has hashes in place of texts, and ";" between arguments.
+"""Programs in the order in which they ran, or else of their files. DFTracer has hashes in place of texts, and ";"
+between arguments.
 
 A record without a time, as `process_name` is, counts for the first life of its process id; later ones have a start.
 """

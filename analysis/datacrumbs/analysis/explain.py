@@ -1,16 +1,18 @@
-"""Asks the nested calls of opened traces why a function takes the time that it takes."""
+"""Asks the nested calls of opened traces why a function takes the time that it takes.
+
+Three questions go to every partition (parted.py): how long the calls are, which ones are typical and slow (ranks.py),
+and what is inside them (explained.py). What the answers add up to is put into an Explanation here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-import numpy as np
-from datacrumbs.analysis import addedup, layers, words
-from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis.caused import Caused
-from datacrumbs.analysis.columns import NULL, Calls, Column
+from datacrumbs.analysis import addedup, layers, ranks, words
+from datacrumbs.analysis.afterwards import WINDOW_NS
 from datacrumbs.analysis.completeness import judge
+from datacrumbs.analysis.explained import Explained, Hits, Single, Total, explained, merge
 from datacrumbs.analysis.explanation import (
     Afterwards,
     Explanation,
@@ -22,117 +24,110 @@ from datacrumbs.analysis.explanation import (
     Spread,
     TreeRow,
 )
-from datacrumbs.analysis.nest import Nest, nest
-from datacrumbs.analysis.selection import Selection, chosen_calls, paths
-from datacrumbs.analysis.subtrees import Subtrees, choose, present
+from datacrumbs.analysis.parted import Ask, Parted, of_traces
+from datacrumbs.analysis.ranks import Look, Ranks
+from datacrumbs.analysis.selection import EVERYTHING, Selection, nothing_chosen, resolve
 from datacrumbs.analysis.trace import Traces
 from datacrumbs.core.errors import NoInputError
 
 _SHOWN: Final = 10
 """Slow calls that are listed unless the user says how many."""
+_MOVERS: Final = ("read", "write")
 
 
-def explain(
-    traces: Traces, function: str, *, file: str = "", process: str = "", slowest: int = 0, nested: Nest | None = None
-) -> Explanation:
+def explain(traces: Traces | Parted, function: str, which: Selection = EVERYTHING, *, slowest: int = 0) -> Explanation:
     """Why calls of a function take the time that they take.
 
     Args:
         traces: opened traces.
         function: its name, as in the trace.
-        file: only calls about files whose path holds this text, or matches this pattern (with `*`).
-        process: only calls of this process: a pid, or a text that its name or command line holds.
+        which: its calls that are explained.
         slowest: how many calls count as slow; 0: one in a hundred.
-        nested: the calls' nesting, where it is known already.
 
     Raises:
         NoInputError: there is no such call.
     """
-    calls, which = traces.calls, Selection(file, process)
-    rows = addedup.rows(traces, function, which)
+    parted = of_traces(traces) if isinstance(traces, Traces) else traces
+    rows = addedup.rows(parted, function, which)
     added = addedup.add_up(rows)
     try:
-        chosen = chosen_calls(traces, function, which)
+        ask, looked = look_at(parted, function, which)
     except NoInputError:
         if added is None:
             raise
-        return addedup.explain(traces, function, rows, added)
-    caused = elsewhere.find(calls)
-    trees = choose(calls, nested or nest(calls, traces.layers), caused, traces.layers, chosen)
-    times = calls.ns[trees.rows]
-    spread = _spread(traces, function, trees, times)
-    typical = (times >= spread.p25_ns) & (times <= spread.p50_ns)
-    slow = slowest_of(times, slowest or max(1, len(times) // 100))
-    shares = _shares(traces, trees, typical, slow, spread.total_ns)
-    by_layer = _by_layer(shares, spread.total_ns)
-    inner = trees.inner > 0
-    childless = _outcome("no traced call inside", ~inner, times, known=True)
-    page_cache = _outcome("a page-cache miss", *_has(traces, trees, times, layers.MISSES, ""))
-    device = _outcome("a request at the block device", *_has(traces, trees, times, frozenset(), layers.BLOCK_DEVICE))
-    afterwards = _afterwards(traces, caused, trees.rows)
-    groups = _group(times[typical]), _group(times[slow])
-    cause, sentences = words.tell(spread, shares, groups, (childless, page_cache, device), afterwards)
+        return addedup.explain(parted, function, rows, added)
+    hosts = parted.names("HH")
+    found = rank(ask, looked, hosts, slowest)
+    parts = merge(ask(explained, found))
+    spread = _spread(function, looked, found, parts)
+    shares = tuple(_shares(parts))
+    outcomes = _outcomes(parts)
+    later = tuple(_afterwards(parts))
+    groups = _group(parts.groups[1]), _group(parts.groups[2])
+    cause, sentences = words.tell(spread, shares, groups, outcomes, later)
     if added is not None:
         sentences = (*sentences, addedup.beside(function, added))
     return Explanation(
-        cause=cause, sentences=sentences, spread=spread, layers=by_layer, functions=shares,
-        typical=groups[0], slow=groups[1], tree=_rows(traces, trees, typical, slow), childless=childless,
-        page_cache=page_cache, device=device, afterwards=afterwards,
-        slowest=_listed(traces, trees, times, slowest or _SHOWN), added_up=added,
-        completeness=judge(traces),
+        cause=cause, sentences=sentences, spread=spread, layers=_by_layer(shares, spread.total_ns), functions=shares,
+        typical=groups[0], slow=groups[1], tree=tuple(_rows(parts)), childless=outcomes[0], page_cache=outcomes[1],
+        device=outcomes[2], afterwards=later, slowest=tuple(_listed(parts.listed, hosts, parted)), added_up=added,
+        completeness=judge(parted),
     )  # fmt: skip
 
 
-def _spread(traces: Traces, function: str, trees: Subtrees, times: Column) -> Spread:
-    calls, count = traces.calls, len(times)
-    at = [int((count - 1) * part) for part in (0.25, 0.5, 0.75, 0.99)]
-    quartiles = np.partition(times, at)[at].tolist()
-    threads = present(calls.thread[trees.rows]).tolist()
-    files = present(calls.file[trees.rows])
-    moved = calls.ret[trees.rows]
+def look_at(traces: Parted, function: str, which: Selection) -> tuple[Ask, Look]:
+    """Chooses calls where they are, and looks at their durations.
+
+    Raises:
+        NoInputError: there is no such call.
+    """
+    ask = traces.choose(resolve(traces, function, which))
+    looked = ranks.merge(ask(ranks.look))
+    if not looked.calls:
+        raise nothing_chosen(function)
+    return ask, looked
+
+
+def rank(ask: Ask, looked: Look, hosts: Mapping[str, str], slowest: int) -> Ranks:
+    """Tells typical calls from slow ones, of which there are `slowest`, or, if that is 0, one in a hundred."""
+    slow = slowest or max(1, looked.calls // 100)
+    return ranks.rank(ask, looked, hosts, slow, slowest or _SHOWN)
+
+
+def _spread(function: str, looked: Look, found: Ranks, parts: Explained) -> Spread:
+    everything, calls = parts.groups[0], looked.calls
     moves = function in layers.READS | layers.WRITES | layers.COPIES or any(w in function.lower() for w in _MOVERS)
+    root = parts.paths.places[parts.paths.ordered()[0][0]]
     return Spread(
-        function=function, layer=traces.layers[int(calls.function[trees.rows[0]])], calls=count, nested=trees.nested,
-        total_ns=int(times.sum()), mean_ns=round(float(times.mean())), min_ns=int(times.min()),
-        p25_ns=quartiles[0], p50_ns=quartiles[1], p75_ns=quartiles[2], p99_ns=quartiles[3], max_ns=int(times.max()),
-        processes=len({calls.threads[number]._replace(tid=None) for number in threads}),
-        threads=len(threads), files=len(files[files > 0]),
-        bytes=int(moved[moved > 0].sum()) if moves else 0,
+        function=function, layer=layers.layer_of(root.function.category), calls=calls, nested=looked.nested,
+        total_ns=looked.total_ns, mean_ns=round(looked.total_ns / calls), min_ns=everything.min_ns,
+        p25_ns=found.p25_ns, p50_ns=found.p50_ns, p75_ns=found.p75_ns, p99_ns=found.p99_ns, max_ns=everything.max_ns,
+        processes=len({thread._replace(tid=None) for thread in parts.threads}), threads=len(parts.threads),
+        files=len(parts.files), bytes=parts.bytes if moves else 0,
     )  # fmt: skip
 
 
-_MOVERS: Final = ("read", "write")
-
-
-def slowest_of(times: Column, count: int) -> Column:
-    """A truth value for each call: whether it is among the slowest `count`."""
-    count = min(count, len(times))
-    members = np.zeros(len(times), bool)
-    members[np.argpartition(times, len(times) - count)[len(times) - count :]] = True
-    return members
-
-
-def _shares(traces: Traces, trees: Subtrees, typical: Column, slow: Column, total: int) -> tuple[Share, ...]:
+def _shares(parts: Explained) -> list[Share]:
     """What each function took, those with the most exclusive time first."""
-    calls, inclusive, exclusive = trees.sums()
-    of_typical, of_slow = trees.sums(typical)[2], trees.sums(slow)[2]
-    found: dict[tuple[int, bool], list[float]] = {}
-    tree = trees.tree
-    for place in range(tree.size):
-        row = found.setdefault((tree.function[place], tree.caused[place]), [0, 0, 0, 0.0])
-        row[0] += int(calls[place])
-        row[1] += 0 if tree.again(place) else int(inclusive[place])
-        row[2] += int(exclusive[place])
-        row[3] += of_slow[place] / max(1, int(slow.sum())) - of_typical[place] / max(1, int(typical.sum()))
+    paths, (everything, typical, slow) = parts.paths, parts.groups
+    found: dict[tuple[str, str, bool], list[int]] = {}
+    for place, sums in enumerate(paths.sums.tolist()):
+        (calls, *_), (inclusive, *_), exclusive = sums
+        function, caused = paths.places[place]
+        row = found.setdefault((function.name, function.category, caused), [0, 0, 0, 0, 0])
+        row[0] += calls
+        row[1] += 0 if paths.again(place) else inclusive
+        for group in range(3):
+            row[2 + group] += exclusive[group]
     rows = [
         Share(
-            layer=traces.layers[number], category=traces.calls.functions[number].category,
-            function=traces.calls.functions[number].name, caused=caused, calls=int(row[0]), inclusive_ns=int(row[1]),
-            exclusive_ns=int(row[2]), share=row[2] / total if total else 0.0, slow_excess_ns=round(row[3]),
+            layer=layers.layer_of(category), category=category, function=name, caused=caused, calls=calls,
+            inclusive_ns=inclusive, exclusive_ns=of_all, share=of_all / everything.ns if everything.ns else 0.0,
+            slow_excess_ns=round(of_slow / slow.calls - of_typical / typical.calls),
         )
-        for (number, caused), row in found.items()
+        for (name, category, caused), (calls, inclusive, of_all, of_typical, of_slow) in found.items()
     ]  # fmt: skip
-    return tuple(sorted(rows, key=lambda row: (-row.exclusive_ns, row.function)))
+    return sorted(rows, key=lambda row: (-row.exclusive_ns, row.function, row.category, row.caused))
 
 
 def _by_layer(shares: Sequence[Share], total: int) -> tuple[LayerShare, ...]:
@@ -143,105 +138,57 @@ def _by_layer(shares: Sequence[Share], total: int) -> tuple[LayerShare, ...]:
     return tuple(LayerShare(layer, sums[layer], sums[layer] / total if total else 0.0) for layer in ordered)
 
 
-def _outcome(what: str, members: Column, times: Column, known: bool) -> Outcome:
-    time = int(times[members].sum())
-    return Outcome(what, known, int(members.sum()), time, int((~members).sum()), int(times.sum()) - time)
+def _outcomes(parts: Explained) -> tuple[Outcome, Outcome, Outcome]:
+    calls, ns, *_ = parts.groups[0]
 
+    def outcome(what: str, hits: Hits) -> Outcome:
+        return Outcome(what, hits.known, hits.calls, hits.ns, calls - hits.calls, ns - hits.ns)
 
-def _has(
-    traces: Traces, trees: Subtrees, times: Column, names: frozenset[str], layer: str
-) -> tuple[Column, Column, bool]:
-    functions = traces.calls.functions
-    marks = np.array(
-        [one.name in names or own == layer for one, own in zip(functions, traces.layers, strict=True)] + [False]
-    )
-    return trees.owners_with(marks), times, bool(marks.any())
-
-
-def _group(times: Column) -> Group:
-    return Group(len(times), round(float(times.mean())), int(times.min()), int(times.max()))
-
-
-def _rows(traces: Traces, trees: Subtrees, typical: Column, slow: Column) -> tuple[TreeRow, ...]:
-    means = []
-    for members in (typical, slow):
-        count = max(1, int(members.sum()))
-        means.append([column / count for column in trees.sums(members)])
-    rows = []
-    for place, depth in trees.tree.walk():
-        number = trees.tree.function[place]
-        values = [
-            (float(calls[place]), round(float(inclusive[place])), round(float(exclusive[place])))
-            for calls, inclusive, exclusive in means
-        ]
-        if values[0][0] or values[1][0]:
-            name = traces.calls.functions[number].name
-            rows.append(TreeRow(depth, traces.layers[number], name, trees.tree.caused[place], *values[0], *values[1]))
-    return tuple(rows)
-
-
-def _afterwards(traces: Traces, caused: Caused | None, rows: Column) -> tuple[Afterwards, ...]:
-    """What was done elsewhere on a call's file after it had returned, for the same thread."""
-    if caused is None:
-        return ()
-    calls = traces.calls
-    begin, end = elsewhere.spans(calls, caused.rows)
-    began, returned = elsewhere.spans(calls, rows)
-    sums: dict[tuple[int, str], list[int]] = {}
-    for thread in np.unique(caused.thread[caused.thread >= 0]).tolist():
-        mine = calls.thread[rows] == thread
-        for file in np.unique(calls.file[rows[mine]]).tolist():
-            those = mine & (calls.file[rows] == file)
-            ends, begins = np.sort(returned[those]), np.sort(began[those])
-            spans = np.flatnonzero((caused.thread == thread) & (calls.file[caused.rows] == file))
-            index = np.searchsorted(ends, begin[spans], side="right")
-            since = begin[spans] - ends[np.maximum(index - 1, 0)]
-            during = np.searchsorted(begins, begin[spans], side="right") > index
-            for one in spans[(index > 0) & ~during & (since <= elsewhere.WINDOW_NS)].tolist():
-                row = int(caused.rows[one])
-                total = sums.setdefault((int(calls.function[row]), caused.cause[int(calls.key[row])]), [0, 0, 0])
-                total[0] += 1
-                total[1] += int(end[one] - begin[one])
-                total[2] += max(0, int(calls.ret[row])) if calls.ret[row] != NULL else 0
-    found = [
-        Afterwards(
-            traces.layers[number],
-            calls.functions[number].name,
-            cause,
-            total[0],
-            total[1],
-            total[2],
-            elsewhere.WINDOW_NS,
-        )
-        for (number, cause), total in sums.items()
-    ]
-    return tuple(sorted(found, key=lambda row: (-row.ns, row.function)))
-
-
-def _listed(traces: Traces, trees: Subtrees, times: Column, count: int) -> tuple[SlowCall, ...]:
-    calls = traces.calls
-    members = np.flatnonzero(slowest_of(times, count))
-    members = members[np.argsort(-times[members], kind="stable")]
-    hosts = dict(traces.database.execute("SELECT id, host FROM threads").fetchall())
-    known = paths(traces)
-    return tuple(_slow_call(traces, trees, int(one), hosts, known, calls) for one in members)
-
-
-def _slow_call(
-    traces: Traces, trees: Subtrees, one: int, hosts: dict[int, str], known: Sequence[str], calls: Calls
-) -> SlowCall:
-    row = int(trees.rows[one])
-    thread = calls.threads[int(calls.thread[row])]
-    by_layer: dict[str, int] = {}
-    mine = np.zeros(len(trees.rows), bool)
-    mine[one] = True
-    for place, time in enumerate(trees.sums(mine)[2].tolist()):
-        if time:
-            layer = traces.layers[trees.tree.function[place]]
-            by_layer[layer] = by_layer.get(layer, 0) + time
-    numbers = [None if value == NULL else int(value) for value in (calls.offset[row], calls.count[row], calls.ret[row])]
-    return SlowCall(
-        int(calls.ts[row]), int(calls.ns[row]), hosts.get(int(calls.thread[row]), ""), thread.pid, thread.tid,
-        known[int(calls.file[row])], numbers[0], numbers[1], numbers[2],
-        {layer: by_layer[layer] for layer in sorted(by_layer, key=layers.rank)},
+    childless, page_cache, device = parts.hits
+    return (
+        outcome("no traced call inside", childless), outcome("a page-cache miss", page_cache),
+        outcome("a request at the block device", device),
     )  # fmt: skip
+
+
+def _group(total: Total) -> Group:
+    return Group(total.calls, round(total.ns / max(1, total.calls)), total.min_ns, total.max_ns)
+
+
+def _rows(parts: Explained) -> Iterator[TreeRow]:
+    """The tree of a typical and of a slow call."""
+    paths = parts.paths
+    typical, slow = (max(1, group.calls) for group in parts.groups[1:])
+    for place, depth in paths.ordered():
+        calls, inclusive, exclusive = paths.sums[place].tolist()
+        function, caused = paths.places[place]
+        if calls[1] or calls[2]:
+            yield TreeRow(
+                depth, layers.layer_of(function.category), function.name, caused,
+                calls[1] / typical, round(inclusive[1] / typical), round(exclusive[1] / typical),
+                calls[2] / slow, round(inclusive[2] / slow), round(exclusive[2] / slow),
+            )  # fmt: skip
+
+
+def _afterwards(parts: Explained) -> list[Afterwards]:
+    """What was done elsewhere on a call's file after it had returned, for the same thread."""
+    found = [
+        Afterwards(layers.layer_of(category), function, cause, *sums, WINDOW_NS)
+        for (category, function, cause), sums in sorted(parts.afterwards.items())
+    ]
+    return sorted(found, key=lambda row: (-row.ns, row.function))
+
+
+def _listed(singles: Sequence[Single], hosts: Mapping[str, str], traces: Parted) -> Iterator[SlowCall]:
+    paths = traces.names("FH", [one.file[1:] for one in singles if one.file[:1] == "h"])
+
+    def place(one: Single) -> tuple[object, ...]:
+        return -one.ns, one.begin_ns, ranks.place_of(one.thread, hosts), one.place
+
+    for one in sorted(singles, key=place):
+        path = paths.get(one.file[1:], "") if one.file[:1] == "h" else one.file[1:]
+        offset, count, ret = one.numbers
+        yield SlowCall(
+            one.begin_ns // 1000, one.ns, hosts.get(one.thread.host, ""), one.thread.pid, one.thread.tid, path, offset,
+            count, ret, dict(one.layers),
+        )  # fmt: skip

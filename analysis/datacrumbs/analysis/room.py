@@ -40,6 +40,10 @@ class Room:
         self._folder, self._left = folder, size
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """On another machine, where that folder is not, all of it is in memory."""
+        return Room, ()
+
     def take(self, size: int) -> bool:
         """Whether so many bytes may be in memory; then they count."""
         with self._lock:

@@ -64,7 +64,7 @@ def _is_own(spread: Spread, row: Share) -> bool:
 
 def _slow(spread: Spread, shares: Sequence[Share], groups: tuple[Group, Group]) -> list[str]:
     typical, slow = groups
-    if slow.mean_ns < _FACTOR * typical.mean_ns or spread.calls < 2:
+    if slow.mean_ns < _FACTOR * typical.mean_ns or not slow.mean_ns or spread.calls < 2:
         most = f"half of them take at most {duration(spread.p50_ns)}, 99 % at most {duration(spread.p99_ns)}"
         return [f"The calls are alike: {most}."]
     more = slow.mean_ns - typical.mean_ns

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from datacrumbs.analysis import addedup, command
-from datacrumbs.analysis.compare import compare, profile, slow_and_typical
+from datacrumbs.analysis.compare import compare
 from datacrumbs.analysis.explain import explain
+from datacrumbs.analysis.selection import Selection
+from datacrumbs.analysis.sides import profile, slow_and_typical
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.core.errors import NoInputError
 from tracegen import EPOCH_NS, TraceWriter
@@ -56,11 +58,11 @@ def test_explain_says_what_a_profile_knows(tmp_path: Path) -> None:
 
 def test_filters_reach_profiles(tmp_path: Path) -> None:
     with open_traces([str(write(tmp_path / "t.pfw"))]) as traces:
-        assert explain(traces, "read", file="cold").spread.calls == 100
-        assert explain(traces, "read", process="helper").spread.calls == 100
-        assert explain(traces, "read", process="7", file="*hot").spread.calls == 1000
+        assert explain(traces, "read", Selection(file="cold")).spread.calls == 100
+        assert explain(traces, "read", Selection(process="helper")).spread.calls == 100
+        assert explain(traces, "read", Selection(process="7", file="*hot")).spread.calls == 1000
         with pytest.raises(NoInputError):
-            explain(traces, "read", file="none")
+            explain(traces, "read", Selection(file="none"))
 
 
 def test_traced_calls_are_explained_and_the_others_told(tmp_path: Path) -> None:

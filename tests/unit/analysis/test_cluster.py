@@ -1,4 +1,4 @@
-"""A summary that a Dask cluster makes is the one that this machine makes; what can go wrong there is told in a line."""
+"""An answer that a Dask cluster makes is the one that this machine makes; what can go wrong there is told in a line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from datacrumbs.analysis import cluster_calls
+from datacrumbs.analysis.explain import explain
 from tracegen import EPOCH_NS, Process, TraceWriter, synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,10 +104,10 @@ def analyze(*arguments: str | Path, **options: object) -> subprocess.CompletedPr
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=PATIENCE, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def assert_same(cluster: Cluster, *traces: Path) -> None:
+def assert_same(cluster: Cluster, *traces: Path, question: Sequence[str] = ("summary",)) -> None:
     """The same JSON, to the byte, and something in it."""
-    here = analyze("summary", "--json", *traces)
-    there = analyze("summary", "--json", "--scheduler", cluster.address, *traces)
+    here = analyze(*question, "--json", *traces)
+    there = analyze(*question, "--json", "--scheduler", cluster.address, *traces)
     assert (there.returncode, there.stderr) == (here.returncode, here.stderr) == (0, "")
     assert there.stdout == here.stdout and '"calls"' in here.stdout
 
@@ -161,17 +163,109 @@ def test_damaged_cut_and_hostile_traces(cluster: Cluster, tmp_path: Path) -> Non
     assert_same(cluster, tmp_path)
 
 
-def test_a_worker_that_is_killed_costs_time_and_nothing_else(large: Path, tmp_path: Path) -> None:
-    expected = analyze("summary", "--json", large).stdout
+@pytest.mark.parametrize("question", [["summary"], ["explain", "read"]], ids=" ".join)
+def test_a_worker_that_is_killed_costs_time_and_nothing_else(large: Path, tmp_path: Path, question: list[str]) -> None:
+    (tmp_path / "nodes").mkdir()
+    traces = nodes(tmp_path / "nodes"), large
+    expected = analyze(*question, "--json", *traces).stdout
     with running(tmp_path, 2) as cluster:
         cluster.workers[0].send_signal(signal.SIGSTOP)
-        arguments = command("summary", "--json", "--scheduler", cluster.address, large)
+        arguments = command(*question, "--json", "--scheduler", cluster.address, *traces)
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
             cluster.wait("any(w.name == 'worker0' and len(w.processing) > 0 for w in dask_scheduler.workers.values())")
             cluster.workers[0].kill()
             out, errors = client.communicate(timeout=PATIENCE)
     assert (client.returncode, errors) == (0, "")
     assert out == expected
+
+
+def nodes(folder: Path) -> Path:
+    """Three nodes, of which the first has two traces: with requests at the device, unusual calls, and profiles."""
+    for number in range(4):
+        host = f"node{max(1, number)}"
+        with TraceWriter(folder / f"t{number}.pfw.gz", host=host, run_id=f"run{number}") as trace:
+            trace.opening()
+            worker, file = trace.process(5, f"rank{number}"), trace.file(f"/data/{host}")
+            for call in range(300):
+                at, cold = EPOCH_NS + 1_000_000 * call + 7000 * number, (call + number) % 10 == 0
+                if cold:
+                    trace.call(worker, "block_rq", at + 3000, 400_000, cat="block", tid=10_000_000, cause="request",
+                               thread=5, fhash=file, bytes=4096)  # fmt: skip
+                trace.call(worker, "read", at, 500_000 if cold else 9000 + number, ret=4096, fhash=file)
+                if number == 3:
+                    trace.call(worker, "epoch", at, 600_000, cat="COMPUTE", fname="/caf\u00e9", deep=[1])
+            if number == 2:
+                trace.added_up(worker, "fsync", EPOCH_NS - 500_000_000, {5000: 7}, fhash=file, errors=1)
+                trace.added_up(worker, "read", EPOCH_NS + 9_000_000, {2000: 70}, fhash=file, moved=70)
+            trace.closing(ended=EPOCH_NS // 1000 + 400_000)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ["explain", "read"],
+        ["explain", "read", "--slowest", "60", "--file", "node1"],
+        ["explain", "epoch", "--host", "node3", "--time", "0.51:0.7"],
+        ["explain", "read", "--process", "rank2"],
+        ["explain", "fsync"],
+        ["compare", "--function", "read"],
+        ["compare", "--a", "host=node1", "--b", "host=node2"],
+        ["compare", "--a", "time=0.5:0.6", "--b", "time=0.6:0.7", "--b", "file=*node*", "--function", "read"],
+    ],
+    ids=" ".join,
+)
+def test_questions_about_single_calls(cluster: Cluster, tmp_path: Path, question: list[str]) -> None:
+    """Times are since the first call of all nodes, which here was only added up, on one of them."""
+    assert_same(cluster, nodes(tmp_path), question=question)
+
+
+def test_two_sets_of_traces(cluster: Cluster, tmp_path: Path, large: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    assert_same(cluster, nodes(tmp_path / "nodes"), large, question=["compare"])
+
+
+def test_golden_traces_explained(cluster: Cluster, tmp_path: Path) -> None:
+    """One of this project, plain, and copies of one that names no host: each is a node of its own."""
+    golden = ROOT / "tests" / "golden"
+    (tmp_path / "plain.pfw").write_bytes((golden / "example.pfw").read_bytes())
+    for number in range(3):
+        lines = (golden / "trace.pfw").read_bytes().replace(b'"hhash"', b'"nohash"').splitlines(keepends=True)
+        (tmp_path / f"{number}.pfw.gz").write_bytes(gzip.compress(b"".join(x for x in lines if b'"HH"' not in x)))
+    assert_same(cluster, tmp_path, question=["explain", "write"])
+
+
+def test_a_node_that_cannot_be_told_by_the_first_lines_is_one_all_the_same(cluster: Cluster, tmp_path: Path) -> None:
+    """A process whose calls are in two files, of which one does not say where it is from before its calls do."""
+    for number in range(2):
+        with TraceWriter(tmp_path / f"t{number}.pfw", host="node1", plain=True) as trace:
+            worker = trace.process(5, "worker")
+            for call in range(100):
+                at = EPOCH_NS + 10_000 * call
+                trace.call(
+                    worker, ("outer", "inner")[number], at + 100 * number, 5000 - 1000 * number, cat="C", ts_ns=0
+                )
+    second = tmp_path / "t1.pfw"
+    second.write_bytes(b"".join(line for line in second.read_bytes().splitlines(keepends=True) if b'"HH"' not in line))
+    assert_same(cluster, tmp_path, question=["explain", "outer"])
+    assert '"inner"' in analyze("explain", "outer", "--json", tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    "question", [["explain", "raed"], ["explain", "read", "--process", "none"], ["compare", "--function", "none"]]
+)  # fmt: skip
+def test_what_no_node_has_is_told_once(cluster: Cluster, tmp_path: Path, question: list[str]) -> None:
+    here = analyze(*question, nodes(tmp_path))
+    there = analyze(*question, "--scheduler", cluster.address, tmp_path)
+    assert (there.returncode, there.stderr) == (here.returncode, here.stderr) and there.stderr.count("\n") == 1
+
+
+def test_a_worker_that_dies_between_two_questions_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    with running(tmp_path, 2) as two, cluster_calls.opened([str(nodes(tmp_path / "nodes"))], two.address) as parted:
+        before = explain(parted, "read")
+        two.workers[0].kill()
+        assert explain(parted, "read") == before and before.spread.calls == 1200
 
 
 @pytest.mark.parametrize(

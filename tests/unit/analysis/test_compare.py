@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datacrumbs.analysis import chance, command
-from datacrumbs.analysis.compare import compare, profile, slow_and_typical
+from datacrumbs.analysis.compare import compare
 from datacrumbs.analysis.comparison import Comparison
+from datacrumbs.analysis.sides import profile, slow_and_typical
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.core.errors import UsageError
 from tracegen import EPOCH_NS, TraceWriter

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation
 from datacrumbs.analysis.reporters import as_json
+from datacrumbs.analysis.selection import Selection
 from datacrumbs.analysis.trace import open_traces
 from datacrumbs.core.errors import NoInputError
 from tracegen import EPOCH_NS, Process, TraceWriter
@@ -45,9 +47,9 @@ def mixed(tmp_path: Path) -> Path:
     return path
 
 
-def explained(path: Path, function: str = "read", **options: object) -> Explanation:
+def explained(path: Path, function: str = "read", *, slowest: int = 0, **which: Any) -> Explanation:
     with open_traces([str(path)]) as traces:
-        return explain(traces, function, **options)  # type: ignore[arg-type]
+        return explain(traces, function, Selection(**which), slowest=slowest)
 
 
 def test_the_device_is_named_with_its_numbers(mixed: Path) -> None:
@@ -123,6 +125,50 @@ def test_recursion_counts_time_once(tmp_path: Path) -> None:
     assert (row.calls, row.inclusive_ns, row.exclusive_ns) == (5, 100 * US, 100 * US)
 
 
+def test_a_call_is_chosen_around_another_and_elsewhere_inside_one(tmp_path: Path) -> None:
+    """Only some calls of a function that calls itself are asked about: each tree begins at such a call."""
+    with TraceWriter(tmp_path / "t.pfw", plain=True) as trace:
+        process, other, mine = trace.process(7, "app"), trace.file("/other"), trace.file("/mine")
+        for number, (outer, inner) in enumerate([(other, mine), (mine, mine), (mine, other)]):
+            at = EPOCH_NS + 1000 * US * number
+            trace.call(process, "stat", at + 20 * US, 5 * US, ts_ns=0)
+            trace.call(process, "walk", at + 10 * US, 30 * US, cat="C", ts_ns=0, fhash=inner)
+            trace.call(process, "walk", at, 100 * US, cat="C", ts_ns=0, fhash=outer)
+    answer = explained(tmp_path / "t.pfw", "walk", file="/mine", slowest=3)
+    assert (answer.spread.calls, answer.spread.nested, answer.spread.total_ns) == (3, 1, 230 * US)
+    assert [(row.depth, row.function, row.slow_calls * 3, row.slow_exclusive_ns * 3) for row in answer.tree] == [
+        (0, "walk", 3, pytest.approx(165 * US, abs=3)),
+        (1, "walk", 2, pytest.approx(50 * US, abs=3)),
+        (2, "stat", 2, pytest.approx(10 * US, abs=3)),
+        (1, "stat", 1, pytest.approx(5 * US, abs=3)),
+    ]
+    (walk, _) = answer.functions
+    assert (walk.calls, walk.inclusive_ns, walk.exclusive_ns) == (5, 230 * US, 215 * US)
+
+
+def test_what_only_begins_during_a_call_is_not_inside_it(tmp_path: Path) -> None:
+    """A system call holds no other. Nor is what is inside that one inside, though a call that is comes after it."""
+    with TraceWriter(tmp_path / "t.pfw", plain=True) as trace:
+        process = trace.process(7, "app")
+        for name, category, begin, end in (
+            ("read", "POSIX", 1, 19), ("stat", "POSIX", 1, 9), ("filemap_add", "filemap", 3, 7), ("vfs", "vfs", 7, 11)
+        ):  # fmt: skip
+            trace.call(process, name, EPOCH_NS + begin * US, (end - begin) * US, cat=category)
+    answer = explained(tmp_path / "t.pfw")
+    assert sorted((row.function, row.calls) for row in answer.functions) == [("read", 1), ("vfs", 1)]
+    assert answer.childless.without_calls == 1
+
+
+def test_calls_without_length_are_alike(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.pfw", plain=True) as trace:
+        process = trace.process(7, "app")
+        for number in range(20):
+            trace.call(process, "read", EPOCH_NS + number * US, 0)
+    answer = explained(tmp_path / "t.pfw")
+    assert (answer.spread.calls, answer.spread.total_ns, answer.slow.calls) == (20, 0, 1)
+    assert "The calls are alike" in answer.sentences[1]
+
+
 def test_filters(tmp_path: Path) -> None:
     path = tmp_path / "t.pfw.gz"
     with TraceWriter(path) as trace:
@@ -134,6 +180,7 @@ def test_filters(tmp_path: Path) -> None:
     assert explained(path).spread.calls == 4
     assert explained(path, file="*.h5").spread.calls == 3
     assert explained(path, file="c.txt").spread.calls == 1
+    assert explained(path, host="node1", time=(0.0005, 2.0)).spread.calls == 2
     assert explained(path, process="8").spread.total_ns == explained(path, process="--fast").spread.total_ns == 70 * US
     with pytest.raises(NoInputError, match="of that file and process"):
         explained(path, file="nothing")

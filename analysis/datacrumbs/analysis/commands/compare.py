@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from datacrumbs.analysis.commands.arguments import add_json, number
+from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_selection, number, selection_of
 from datacrumbs.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class CompareCommand:
         parser.add_argument("b", metavar="B", nargs="?", help="another one")
         add_json(parser)
         parser.add_argument("--function", default="", metavar="NAME", help="only calls of this function")
-        parser.add_argument("--file", default="", metavar="PATH", help="only calls on files whose path holds this")
-        parser.add_argument("--process", default="", metavar="PID", help="only calls of this pid or program")
+        add_selection(parser)
         for side in ("a", "b"):
             parser.add_argument(
                 f"--{side}", dest=f"of_{side}", action="append", default=[], metavar="KEY=VALUE",
@@ -47,6 +46,7 @@ class CompareCommand:
         parser.add_argument(
             "--top", type=number("--top", "rows"), default=20, metavar="N", help="rows; 0: all (default: 20, JSON: all)"
         )
+        add_scheduler(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
@@ -62,20 +62,19 @@ class CompareCommand:
 
 
 def _two_traces(args: argparse.Namespace) -> Comparison:
-    from datacrumbs.analysis.selection import Selection
-
     if args.slowest:
         raise UsageError("--slowest is about one trace", "leave it out, or give A alone")
-    which = Selection(args.file, args.process)
-    return _compared(args.function, [(args.a, args.a, which), (args.b, args.b, which)])
+    which = selection_of(args)
+    return _compared(args, [(args.a, args.a, which), (args.b, args.b, which)])
 
 
 def _two_groups(args: argparse.Namespace) -> Comparison:
     from datacrumbs.analysis.selection import parse
 
-    if args.slowest or args.file or args.process:
+    if args.slowest or not selection_of(args).all:
         raise UsageError(
-            "--slowest, --file and --process do not go with --a and --b", "say file=PATH and process=PID in --a and --b"
+            "--slowest, --file, --process, --host and --time do not go with --a and --b",
+            "say file=PATH, process=PID and so on in --a and --b",
         )
     if not args.b and not (args.of_a and args.of_b):
         raise UsageError("one trace has two groups only with both --a and --b", "give both, or a second trace")
@@ -83,34 +82,35 @@ def _two_groups(args: argparse.Namespace) -> Comparison:
     for trace, texts, option in ((args.a, args.of_a, "--a"), (args.b or args.a, args.of_b, "--b")):
         name = " ".join(texts) or trace
         groups.append((trace, f"{trace} ({name})" if args.b and texts else name, parse(texts, option)))
-    return _compared(args.function, groups)
+    return _compared(args, groups)
 
 
-def _compared(function: str, groups: list[tuple[str, str, Selection]]) -> Comparison:
+def _compared(args: argparse.Namespace, groups: list[tuple[str, str, Selection]]) -> Comparison:
     """Compares two groups: of each the trace, what it is called, and its calls. One trace alone is read once."""
     from datacrumbs.analysis import progress
-    from datacrumbs.analysis.compare import compare, profile
-    from datacrumbs.analysis.trace import open_traces
+    from datacrumbs.analysis.compare import compare
+    from datacrumbs.analysis.parted import opened
+    from datacrumbs.analysis.sides import profile
 
     (one, *_), (other, *_) = groups
     profiles = []
     for trace in dict.fromkeys((one, other)):
-        with open_traces([trace]) as traces, progress.steps("compare", 1) as step:
+        with opened([trace], args.scheduler) as traces, progress.steps("compare", 1) as step:
             step("calls inside calls")
-            profiles += [profile(traces, name, function, which=which) for of, name, which in groups if of == trace]
-    return compare(profiles[0], profiles[1], function)
+            profiles += [profile(traces, name, args.function, which) for of, name, which in groups if of == trace]
+    return compare(profiles[0], profiles[1], args.function)
 
 
 def _one_trace(args: argparse.Namespace) -> Comparison:
     from datacrumbs.analysis import progress
-    from datacrumbs.analysis.compare import compare, slow_and_typical
-    from datacrumbs.analysis.trace import open_traces
+    from datacrumbs.analysis.compare import compare
+    from datacrumbs.analysis.parted import opened
+    from datacrumbs.analysis.sides import slow_and_typical
 
     if not args.function:
         raise UsageError("one trace alone compares calls of a function", "give --function NAME, or a second trace")
-    with open_traces([args.a]) as traces, progress.steps("compare", 1) as step:
+    which = selection_of(args)
+    with opened([args.a], args.scheduler) as traces, progress.steps("compare", 1) as step:
         step("calls inside calls")
-        groups = slow_and_typical(
-            traces, args.function, slowest=args.slowest, file=args.file, process=args.process
-        )  # fmt: skip
+        groups = slow_and_typical(traces, args.function, which, slowest=args.slowest)
     return compare(groups[0], groups[1], args.function, by_duration=True)

@@ -33,10 +33,10 @@ class ExportCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
-        from datacrumbs.analysis import addedup, progress
+        from datacrumbs.analysis import progress
+        from datacrumbs.analysis.completeness import judge
         from datacrumbs.analysis.exports import lines, speedscope, tables
         from datacrumbs.analysis.reporters.units import count, size
-        from datacrumbs.analysis.selection import Selection
         from datacrumbs.analysis.trace import open_traces
         from datacrumbs.core.text import printable
 
@@ -58,7 +58,7 @@ class ExportCommand:
                     beside.replace(target)
             except OSError as error:
                 raise OutputError(f"cannot write {target}: {error.strerror}", "name another file") from error
-            added = sum(row.calls for row in addedup.rows(traces, "", Selection()))
+            added = judge(traces).profiled
         print(f"{printable(args.output)} ({size(amount)})")
         if added:
             print(f"{count(added)} calls that were only added up (mode: profile) are not in it: it has single calls")

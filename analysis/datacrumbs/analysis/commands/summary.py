@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from datacrumbs.analysis.commands.arguments import add_json, add_traces, number
+from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_traces, number
 
 if TYPE_CHECKING:
     from datacrumbs.analysis.gather import Gathered
@@ -32,19 +32,14 @@ class SummaryCommand:
             "--top", type=number("--top", "rows"), default=None, metavar="N",
             help="rows of each table; 0: all (default: 10, JSON: all)",
         )  # fmt: skip
-
-        parser.add_argument(
-            "--scheduler", default="", metavar="ADDRESS",
-            help="have a Dask cluster read the traces: slurm:8 or flux:8 for one of so many jobs, or the address "
-            "of a scheduler, such as tcp://login1:8786",
-        )  # fmt: skip
+        add_scheduler(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         if args.scheduler:
-            from datacrumbs.analysis import cluster
+            from datacrumbs.analysis import cluster_sums
 
-            return _answer(cluster.gathered(args.traces, args.scheduler), args)
+            return _answer(cluster_sums.gathered(args.traces, args.scheduler), args)
         from datacrumbs.analysis.begun import begin_reading
 
         with begin_reading(args.traces) as begun:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey, Run
 from datacrumbs.analysis.nest import nest
@@ -21,7 +20,7 @@ from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
-from datacrumbs.analysis.report.numbers import Numbers, numbered
+from datacrumbs.analysis.report.numbers import numbered
 from datacrumbs.analysis.summary import FunctionRow, Summary
 from datacrumbs.analysis.trace import Traces
 
@@ -110,7 +109,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
-            "files": _files(numbers),
+            "files": usage.files(database, cubes.FILES),
             "places": asdict(places) | {"names": [_shorten(name, 100) for name in places.names]},
             "uses": uses,
             "paths": _paths(codes, budget.paths),
@@ -208,24 +207,6 @@ def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKe
 
 def _since(codes: Codes, us: int | None) -> int | None:
     return None if us is None else us - codes.start_us
-
-
-def _files(numbers: Numbers) -> list[dict[str, Any]]:
-    """The files with slices of their own: who used them, and when."""
-    files = min(cubes.FILES, numbers.codes.other_file)
-    begin, end = np.full(files, np.iinfo(np.int64).max), np.zeros(files, np.int64)
-    used = np.zeros((files, max(1, len(numbers.codes.processes))), bool)
-    for part in numbers.everything():
-        rows = np.flatnonzero(part.file < files)
-        file = part.file[rows]
-        used[file, part.proc[rows]] = True
-        np.minimum.at(begin, file, part.began[rows])
-        np.maximum.at(end, file, (part.began + part.dur)[rows])
-    return [
-        {"file": file, "processes": int(used[file].sum()), "begin": int(begin[file]), "end": int(end[file])}
-        for file in range(files)
-        if used[file].any()
-    ]
 
 
 def _paths(codes: Codes, most: int) -> list[str]:

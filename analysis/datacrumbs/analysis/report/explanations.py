@@ -8,6 +8,7 @@ from typing import Any, Final
 from datacrumbs.analysis.explain import explain
 from datacrumbs.analysis.explanation import Explanation
 from datacrumbs.analysis.nest import Nest
+from datacrumbs.analysis.parted import of_traces
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.trace import Traces
 
@@ -32,7 +33,8 @@ def explanations(traces: Traces, codes: Codes, nested: Nest, started_us: int) ->
     ranked = [fn for fn, function in enumerate(codes.functions) if function.name]
     ranked.sort(key=lambda fn: (fn not in with_inner, fn))
     names = list(dict.fromkeys(codes.functions[fn].name for fn in ranked))[:MOST]
-    return [_plain(explain(traces, name, nested=nested, slowest=0), started_us) for name in names]
+    parted = of_traces(traces, nested)
+    return [_plain(explain(parted, name), started_us) for name in names]
 
 
 def _plain(found: Explanation, started_us: int) -> dict[str, Any]:

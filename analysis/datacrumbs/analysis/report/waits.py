@@ -47,7 +47,7 @@ def move(traces: Traces, nested: Nest, tree: Tree, node: Column, own: Column) ->
         The tree with the nodes that are new; None where the kernel did nothing elsewhere.
     """
     calls = traces.calls
-    caused = elsewhere.find(calls)
+    caused = elsewhere.find(calls, traces.layers)
     if caused is None:
         return tree, None
     counts = np.zeros(len(calls.threads), np.int64)
@@ -85,17 +85,15 @@ class _Thread:
     """The calls of a thread, and what the kernel did elsewhere for it."""
 
     def __init__(self, traces: Traces, nested: Nest, caused: Caused, thread: int, places: slice) -> None:
-        mine = caused.thread == thread
-        self._traces, self._places = traces, places
-        self._caused = Caused(caused.rows[mine], caused.cause, caused.thread[mine])
-        self._nested = nested
+        self._traces, self._places, self._nested = traces, places, nested
+        self._caused, self._work = caused, caused.rows[caused.thread == thread]
 
     def shares(self, own: Column) -> Iterator[tuple[int, Column, Column]]:
         """Function, rows and nanoseconds of the own time of calls in which work of that function was under way."""
         rows = self._nested.order[self._places]
         above, inner = self._above()
         left = own[rows].copy()
-        found = elsewhere.under_way(self._traces.calls, self._caused, self._traces.layers, rows)
+        found = elsewhere.under_way(self._traces.calls, self._caused, rows)
         for function, share in elsewhere.of_own_time(found, above, inner, left):
             some = np.flatnonzero(share)
             yield function, rows[some].astype(np.int64), share[some]
@@ -106,7 +104,7 @@ class _Thread:
         Returns:
             Rows, nodes and nanoseconds of what is left of such work, which stays where it was.
         """
-        calls, work = self._traces.calls, self._caused.rows
+        calls, work = self._traces.calls, self._work
         rows = self._nested.order[self._places]
         above, inner = self._above()
         begin, end = elsewhere.spans(calls, rows)
