@@ -7,8 +7,9 @@
 
 #define SMALL 4096           /* patterns.SMALL */
 #define FARTHEST (1ll << 44) /* offsets are taken as at most this, 16 TiB */
-#define LARGEST (1ll << 62)  /* a call moves no more than this, so that ends cannot run over */
-#define AHEAD 16             /* streams are met in any order, so they are fetched some calls ahead */
+#define LARGEST (1ll << 61)  /* a call moves no more than this, so that ends cannot run over */
+#define FIRST_READS 4096
+#define AHEAD 16 /* streams are met in any order, so they are fetched some calls ahead */
 
 /** Where a stream has come to. */
 struct stream {
@@ -44,20 +45,51 @@ static void add_step(struct dc_pattern *pattern, struct stream *stream, int64_t 
   stream->step = step;
 }
 
+/** Makes one of reads of a file that overlap or touch. Returns whether there was memory for it. */
+static bool join_reads(struct dc_patterns *patterns) {
+  struct dc_span *reads = patterns->reads, *other = malloc((patterns->read_count / 2 + 1) * sizeof(*other));
+  size_t kept = 0;
+  if (!other)
+    return false;
+  dc_sort(reads, other, patterns->read_count);
+  free(other);
+  for (size_t i = 0; i < patterns->read_count; i++) {
+    struct dc_span *last = kept ? &reads[kept - 1] : NULL;
+    if (!last || last->row != reads[i].row || reads[i].begin > last->end)
+      reads[kept++] = reads[i];
+    else if (reads[i].end > last->end)
+      last->end = reads[i].end;
+  }
+  patterns->read_count = kept;
+  return true;
+}
+
+/** Makes room for another read. What was read again takes none. Returns whether there was memory for it. */
+static bool reserve_read(struct dc_patterns *patterns) {
+  if (patterns->read_count < patterns->read_room)
+    return true;
+  if (patterns->read_count && !join_reads(patterns))
+    return false;
+  if (2 * patterns->read_count < patterns->read_room)
+    return true;
+  size_t room = patterns->read_room ? 2 * patterns->read_room : FIRST_READS;
+  struct dc_span *reads = realloc(patterns->reads, room * sizeof(*reads));
+  if (!reads)
+    return false;
+  patterns->reads = reads;
+  patterns->read_room = room;
+  return true;
+}
+
 /** Puts what a stream has read in a row to what was read. */
 static bool flush(struct dc_patterns *patterns, struct stream *stream) {
   if (stream->read_begin == stream->read_end)
     return true;
-  if (patterns->read_count == patterns->read_room) {
-    size_t room = patterns->read_room ? 2 * patterns->read_room : 1024;
-    struct dc_span *reads = realloc(patterns->reads, room * sizeof(*reads));
-    if (!reads)
-      return false;
-    patterns->reads = reads;
-    patterns->read_room = room;
-  }
-  patterns->reads[patterns->read_count++] =
-      (struct dc_span){.begin = stream->read_begin, .end = stream->read_end, .row = (uint32_t)stream->file};
+  if (!reserve_read(patterns))
+    return false;
+  int64_t base = 2 * FARTHEST * (int64_t)stream->file; /* so that one order is that of all files */
+  patterns->reads[patterns->read_count++] = (struct dc_span){
+      .begin = base + stream->read_begin, .end = base + stream->read_end, .row = (uint32_t)stream->file};
   stream->read_begin = stream->read_end = 0;
   return true;
 }
@@ -144,44 +176,16 @@ int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves) 
   return rc;
 }
 
-/** Bytes that were read at least once. */
-static int64_t covered(const struct dc_span *spans, size_t count) {
-  int64_t until = 0, bytes = 0;
-  for (size_t i = 0; i < count; i++) {
-    int64_t fresh = spans[i].end - (spans[i].begin > until ? spans[i].begin : until);
-    bytes += fresh > 0 ? fresh : 0;
-    until = spans[i].end > until ? spans[i].end : until;
-  }
-  return bytes;
-}
-
 int dc_patterns_finish(struct dc_patterns *patterns) {
   struct stream *streams = patterns->streams.rows;
   for (size_t i = 0; i < patterns->streams.count; i++)
     if (!flush(patterns, &streams[i]))
       return -ENOMEM;
-  size_t count = patterns->read_count, files = patterns->file_count;
-  size_t *starts = calloc(files + 2, sizeof(*starts));
-  struct dc_span *grouped = malloc((count + count / 2 + 1) * sizeof(*grouped));
-  int rc = -ENOMEM;
-  if (!starts || !grouped)
-    goto out;
-  for (size_t i = 0; i < count; i++)
-    starts[patterns->reads[i].row + 2]++;
-  for (size_t i = 2; i < files + 2; i++)
-    starts[i] += starts[i - 1];
-  for (size_t i = 0; i < count; i++)
-    grouped[starts[patterns->reads[i].row + 1]++] = patterns->reads[i];
-  for (size_t file = 0; file < files; file++) {
-    size_t own = starts[file + 1] - starts[file];
-    dc_sort(grouped + starts[file], grouped + count, own);
-    patterns->files[file].again -= covered(grouped + starts[file], own);
-  }
-  rc = 0;
-out:
-  free(starts);
-  free(grouped);
-  return rc;
+  if (!join_reads(patterns))
+    return -ENOMEM;
+  for (size_t i = 0; i < patterns->read_count; i++) /* the first time, a byte is not read again */
+    patterns->files[patterns->reads[i].row].again -= patterns->reads[i].end - patterns->reads[i].begin;
+  return 0;
 }
 
 struct dc_patterns *dc_patterns_create(size_t files) {

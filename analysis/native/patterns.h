@@ -28,7 +28,7 @@ struct dc_patterns {
   struct dc_pattern *files;
   size_t file_count;
   struct dc_rows streams, sizes;
-  struct dc_span *reads; /* where a file, `row`, was read: as much at once as a stream read in a row */
+  struct dc_span *reads; /* where a file, `row`, was read, in an order of all files; what overlaps is joined at times */
   size_t read_count, read_room;
 };
 

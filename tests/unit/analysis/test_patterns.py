@@ -72,6 +72,19 @@ def test_seeks_make_reads_random(tmp_path: Path) -> None:
     assert pattern.word == "random" and pattern.small == 200 and pattern.again_bytes == 0
 
 
+@pytest.mark.parametrize("gap", [0, 100])
+def test_many_reads_at_random_are_told_from_those_again(tmp_path: Path, gap: int) -> None:
+    """More of them than there is room for at first, so that they are joined on the way: with and without gaps."""
+    rng = random.Random(2)
+
+    def act(program: Program) -> None:
+        for place in [*rng.sample(range(6000), 6000), *rng.sample(range(6000), 1500)]:
+            program.call("pread64", 512, offset=place * (512 + gap))
+
+    pattern = found(tmp_path, act)
+    assert pattern.word == "random" and pattern.reads == 7500 and pattern.again_bytes == 1500 * 512
+
+
 def test_what_is_read_again_is_counted(tmp_path: Path) -> None:
     def act(program: Program) -> None:
         for _ in range(3):
