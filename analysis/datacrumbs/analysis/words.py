@@ -69,9 +69,12 @@ def _slow(spread: Spread, shares: Sequence[Share], groups: tuple[Group, Group]) 
         return [f"The calls are alike: {most}."]
     more = slow.mean_ns - typical.mean_ns
     top = max(shares, key=lambda row: row.slow_excess_ns)
-    times = f"{slow.mean_ns / max(1, typical.mean_ns):.1f} times as long as typical ones ({duration(typical.mean_ns)})"
-    why = f"{_percent(top.slow_excess_ns / more)} of the difference is {top.function} (layer: {top.layer})"
-    return [f"The slowest {count(slow.calls)} took {duration(slow.mean_ns)} each, {times}; {why}."]
+    factor = slow.mean_ns / max(1, typical.mean_ns)
+    times = f"{factor:.1f}" if factor < 100 else count(round(factor))
+    part = _percent(top.slow_excess_ns / more) if top.slow_excess_ns < more else "all"  # others may have been quicker
+    who, each = (f"slowest {count(slow.calls)}", " each") if slow.calls > 1 else ("slowest", "")
+    head = f"The {who} took {duration(slow.mean_ns)}{each}, {times} times as long as typical ones ({duration(typical.mean_ns)})"
+    return [f"{head}; {part} of the difference is {top.function} (layer: {top.layer})."]
 
 
 def _with(outcome: Outcome) -> str:

@@ -65,6 +65,18 @@ def test_the_device_is_named_with_its_numbers(mixed: Path) -> None:
     assert ext4.inclusive_ns == 20 * 4 * US and ext4.exclusive_ns == 20 * 2 * US
 
 
+def test_the_slowest_are_told_of_as_one_would_say_it(tmp_path: Path) -> None:
+    """One call is no `each`, thousands need no decimals, and what takes more than the difference takes all of it."""
+    with TraceWriter(tmp_path / "t.pfw") as trace:
+        process = trace.process(7, "app")
+        for number in range(50):
+            trace.call(process, "read", EPOCH_NS + 100 * US * number, 10 * US, ts_ns=0)
+            trace.call(process, "folio", EPOCH_NS + 100 * US * number + US, 4 * US, cat="filemap", ts_ns=0)
+        trace.call(process, "read", EPOCH_NS + 10_000 * US, 77_000 * US, ts_ns=0)
+    told = "The slowest took 77 ms, 7,700 times as long as typical ones (10 µs); all of the difference is read "
+    assert told + "(layer: system calls)." in explained(tmp_path / "t.pfw").sentences
+
+
 def test_hits_and_misses_are_told_apart(mixed: Path) -> None:
     answer = explained(mixed)
     assert answer.page_cache.known and answer.page_cache.with_calls == 20 and answer.page_cache.without_calls == 180
