@@ -22,6 +22,7 @@ struct dc_parser *dc_parser_create(void);
 void dc_parser_destroy(struct dc_parser *parser);
 int64_t dc_parser_take(struct dc_parser *parser, const char *text, size_t size, const char *source, char *rest);
 void dc_column_free(void **column);
+void dc_calls_deinit(struct dc_calls *calls);
 int64_t dc_span_take(struct dc_parser *parser, int fd, int64_t start, int64_t end, const char *source, char **rest);
 void dc_span_free(char *rest);
 
@@ -88,7 +89,7 @@ void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor
 void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
 size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *room);
+                     const struct dc_moves_room *moves);
 
 struct dc_nest_input {
   size_t size;
@@ -103,9 +104,13 @@ struct dc_nest {
   int64_t *exclusive;
   size_t nodes;
   uint32_t *node_parent, *node_function;
+  ...;
 };
-struct dc_nest *dc_nest_create(const struct dc_nest_input *input);
-void dc_nest_destroy(struct dc_nest *nest);
+struct dc_span {
+  ...;
+};
+int dc_nest_init(struct dc_nest *nest, const struct dc_nest_input *input, struct dc_span *spans);
+void dc_nest_deinit(struct dc_nest *nest);
 
 struct dc_moves {
   size_t size;

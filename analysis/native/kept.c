@@ -5,12 +5,13 @@
 
 #define WIDEN(type)                                                                                                    \
   for (size_t i = 0; i < count; i++)                                                                                   \
-  numbers[i] = ((const type *)column->at)[from + i]
+  room[i] = ((const type *)column->at)[from + i]
 
-static void widen(const struct dc_column *column, size_t from, size_t count, int64_t *numbers) {
+/** Some numbers of a column, which are in `room` unless they are that wide themselves. */
+static const int64_t *widen(const struct dc_column *column, size_t from, size_t count, int64_t room[BLOCK]) {
   if (column->width == 8)
-    WIDEN(int64_t);
-  else if (column->width == 4 && column->is_signed)
+    return (const int64_t *)column->at + from;
+  if (column->width == 4 && column->is_signed)
     WIDEN(int32_t);
   else if (column->width == 4)
     WIDEN(uint32_t);
@@ -22,15 +23,16 @@ static void widen(const struct dc_column *column, size_t from, size_t count, int
     WIDEN(int8_t);
   else
     WIDEN(uint8_t);
+  return room;
 }
 
 static inline size_t block_at(size_t from, size_t size) { return size - from < BLOCK ? size - from : BLOCK; }
 
 void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]) {
-  int64_t numbers[BLOCK], low = INT64_MAX, high = floor;
+  int64_t room[BLOCK], low = INT64_MAX, high = floor;
   for (size_t from = 0; from < size; from += BLOCK) {
     size_t count = block_at(from, size);
-    widen(column, from, count, numbers);
+    const int64_t *numbers = widen(column, from, count, room);
     for (size_t i = 0; i < count; i++) {
       low = numbers[i] < low ? numbers[i] : low;
       high = numbers[i] > high ? numbers[i] : high;
@@ -46,10 +48,10 @@ void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor
 
 void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to,
                     uint32_t width) {
-  int64_t numbers[BLOCK];
+  int64_t room[BLOCK];
   for (size_t from = 0; from < size; from += BLOCK) {
     size_t count = block_at(from, size);
-    widen(column, from, count, numbers);
+    const int64_t *numbers = widen(column, from, count, room);
     if (width == 8)
       NARROW(int64_t);
     else if (width == 4)
@@ -62,12 +64,12 @@ void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, 
 }
 
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows) {
-  int64_t function[BLOCK], ns[BLOCK];
+  int64_t functions[BLOCK], durations[BLOCK];
   size_t found = 0;
   for (size_t from = 0; from < kept->size; from += BLOCK) {
     size_t count = block_at(from, kept->size);
-    widen(&kept->function, from, count, function);
-    widen(&kept->ns, from, count, ns);
+    const int64_t *function = widen(&kept->function, from, count, functions);
+    const int64_t *ns = widen(&kept->ns, from, count, durations);
     for (size_t i = 0; i < count; i++) {
       rows[found] = (uint32_t)(from + i); /* stays where it is one of them */
       found += (ns[i] >= low[function[i]]) & (ns[i] < high[function[i]]);
@@ -77,24 +79,24 @@ size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int6
 }
 
 size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *room) {
-  int64_t function[BLOCK], thread[BLOCK], file[BLOCK], ts[BLOCK], ret[BLOCK], offset[BLOCK];
+                     const struct dc_moves_room *moves) {
+  int64_t rooms[6][BLOCK];
   size_t found = 0;
   for (size_t from = 0; from < kept->size; from += BLOCK) {
     size_t count = block_at(from, kept->size);
-    widen(&kept->function, from, count, function);
-    widen(&kept->thread, from, count, thread);
-    widen(&kept->file, from, count, file);
-    widen(&kept->ts, from, count, ts);
-    widen(&kept->ret, from, count, ret);
-    widen(&kept->offset, from, count, offset);
+    const int64_t *function = widen(&kept->function, from, count, rooms[0]);
+    const int64_t *thread = widen(&kept->thread, from, count, rooms[1]);
+    const int64_t *file = widen(&kept->file, from, count, rooms[2]);
+    const int64_t *ts = widen(&kept->ts, from, count, rooms[3]);
+    const int64_t *ret = widen(&kept->ret, from, count, rooms[4]);
+    const int64_t *offset = widen(&kept->offset, from, count, rooms[5]);
     for (size_t i = 0; i < count; i++) {
-      room->file[found] = (uint16_t)places[file[i]];
-      room->thread[found] = (uint32_t)thread[i];
-      room->kind[found] = kinds[function[i]];
-      room->ts[found] = ts[i] + kept->base;
-      room->ret[found] = ret[i];
-      room->offset[found] = offset[i];
+      moves->file[found] = (uint16_t)places[file[i]];
+      moves->thread[found] = (uint32_t)thread[i];
+      moves->kind[found] = kinds[function[i]];
+      moves->ts[found] = ts[i] + kept->base;
+      moves->ret[found] = ret[i];
+      moves->offset[found] = offset[i];
       found += (kinds[function[i]] > 0) & (places[file[i]] >= 0) & (ret[i] >= 0);
     }
   }

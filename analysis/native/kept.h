@@ -46,6 +46,6 @@ struct dc_moves_room {
  * @return how many
  */
 size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *room);
+                     const struct dc_moves_room *moves);
 
 #endif

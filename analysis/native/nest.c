@@ -2,8 +2,8 @@
 #include "nest.h"
 
 #include "parse.h"
-#include "sort.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 struct frame {
   int64_t end;      /* where it ends in the sweep */
   int64_t end_told; /* where it ends by the trace: in a trace of microseconds up to one later */
-  int64_t begin_told;
+  int64_t begin_told, length_told;
+  uint32_t function;
   uint32_t place;   /* in the sweep */
   uint32_t greater; /* the nearest frame below that ends later; DC_NO_PARENT */
 };
@@ -102,14 +103,13 @@ static void advance(struct sweep *sweep, int64_t to) {
 /** Whether a call that begins now is inside a frame, which began no later. */
 static bool is_inside(const struct sweep *sweep, const struct frame *frame, const struct dc_span *span) {
   const struct dc_nest_input *input = sweep->input;
-  uint32_t outer = sweep->nest->order[frame->place];
-  uint8_t rank = input->rank[input->function[span->row]], outer_rank = input->rank[input->function[outer]];
-  bool flat = rank == outer_rank && input->flat[input->function[span->row]];
+  uint8_t rank = input->rank[span->function], outer_rank = input->rank[frame->function];
+  bool flat = rank == outer_rank && input->flat[span->function];
   if (span->end > frame->end_told)
     return false;
   if (sweep->exact && span->begin < frame->end_told)
     return true;
-  if (flat || input->ns[span->row] > input->ns[outer])
+  if (flat || span->length > frame->length_told)
     return false;
   if (span->begin < frame->end_told)
     return true;
@@ -126,7 +126,7 @@ static void settle(struct sweep *sweep, const struct dc_span *span) {
       return;
     if (top->end > sweep->now) {
       /* Rounded to microseconds, a call may seem to begin before the one before it ends, by less than one. */
-      if (sweep->exact || top->end + sweep->input->ns[span->row] > span->end + 999)
+      if (sweep->exact || top->end + span->length > span->end + 999)
         return;
       advance(sweep, top->end);
     }
@@ -150,7 +150,7 @@ static bool push(struct sweep *sweep, const struct dc_span *span, uint32_t place
   const struct frame *parent = around == DC_NO_PARENT ? NULL : &sweep->stack[around];
   int64_t begin = span->begin > sweep->now ? span->begin : sweep->now;
   int64_t end = span->end;
-  if (!sweep->exact && __builtin_add_overflow(begin, sweep->input->ns[span->row], &end))
+  if (!sweep->exact && __builtin_add_overflow(begin, span->length, &end))
     end = INT64_MAX - 1;
   if (parent && end > parent->end)
     end = parent->end;
@@ -160,9 +160,9 @@ static bool push(struct sweep *sweep, const struct dc_span *span, uint32_t place
   nest->parent[place] = parent ? parent->place : DC_NO_PARENT;
   nest->last[place] = place + 1;
   nest->exclusive[place] = 0;
-  nest->node[place] =
-      path_of(sweep->paths, nest, parent ? nest->node[parent->place] : DC_NO_PARENT, sweep->input->function[span->row]);
-  sweep->stack[sweep->depth++] = (struct frame){end, span->end, span->begin, place, greater};
+  nest->node[place] = path_of(sweep->paths, nest, parent ? nest->node[parent->place] : DC_NO_PARENT, span->function);
+  sweep->stack[sweep->depth++] =
+      (struct frame){end, span->end, span->begin, span->length, span->function, place, greater};
   return nest->node[place] != DC_NO_PARENT;
 }
 
@@ -186,84 +186,78 @@ static bool sweep_thread(struct sweep *sweep, const struct dc_span *spans, size_
   return true;
 }
 
-/** Fills `order` with all rows by thread, and `starts` with where each thread begins. */
-static void group(const struct dc_nest_input *input, uint32_t *order, size_t *starts) {
-  memset(starts, 0, (input->threads + 2) * sizeof(*starts));
-  for (size_t i = 0; i < input->size; i++)
-    starts[input->thread[i] + 2]++;
-  for (size_t i = 2; i < input->threads + 2; i++)
-    starts[i] += starts[i - 1];
-  for (size_t i = 0; i < input->size; i++)
-    order[starts[input->thread[i] + 1]++] = (uint32_t)i;
+/** Where each thread's calls begin, and whether their begins are known to the nanosecond. */
+struct threads {
+  size_t *starts; /* one more than threads */
+  size_t *next;   /* where the next call of each belongs */
+  bool *exact;
+};
+
+static void threads_deinit(struct threads *threads) {
+  free(threads->starts);
+  free(threads->next);
+  free(threads->exact);
 }
 
-/** A thread's calls as spans in nanoseconds; returns whether their begins are known that well. */
-static bool read_spans(const struct dc_nest_input *input, const uint32_t *rows, size_t count, struct dc_span *spans) {
-  bool exact = true;
-  for (size_t i = 0; i < count && exact; i++)
-    exact = input->sub[rows[i]] != DC_NO_SUB;
-  for (size_t i = 0; i < count; i++) {
-    uint32_t row = rows[i];
+static int threads_init(struct threads *threads, const struct dc_nest_input *input) {
+  size_t count = input->threads ? input->threads : 1;
+  threads->starts = calloc(count + 1, sizeof(*threads->starts));
+  threads->next = malloc(count * sizeof(*threads->next));
+  threads->exact = malloc(count * sizeof(*threads->exact));
+  if (!threads->starts || !threads->next || !threads->exact)
+    return -ENOMEM;
+  memset(threads->exact, true, count);
+  for (size_t i = 0; i < input->size; i++) {
+    threads->starts[input->thread[i] + 1]++;
+    threads->exact[input->thread[i]] &= input->sub[i] != DC_NO_SUB;
+  }
+  for (size_t i = 1; i <= count; i++)
+    threads->starts[i] += threads->starts[i - 1];
+  memcpy(threads->next, threads->starts, count * sizeof(*threads->next));
+  return 0;
+}
+
+/** Puts all calls where their threads' begin, as spans in nanoseconds. */
+static void group(const struct dc_nest_input *input, const struct threads *threads, struct dc_span *spans) {
+  for (size_t row = 0; row < input->size; row++) {
+    uint32_t thread = input->thread[row];
+    bool exact = threads->exact[thread];
     int64_t begin = 1000 * input->ts[row] + (exact ? input->sub[row] : 0);
     int64_t end = begin, length = exact ? input->ns[row] : 1000 * input->dur[row];
     if (__builtin_add_overflow(begin, length, &end))
       end = INT64_MAX - 1;
-    spans[i] = (struct dc_span){begin, end, row};
+    spans[threads->next[thread]++] = (struct dc_span){begin, end, input->ns[row], (uint32_t)row, input->function[row]};
   }
-  return exact;
 }
 
-struct dc_nest *dc_nest_create(const struct dc_nest_input *input) {
-  struct dc_nest *nest = calloc(1, sizeof(*nest));
+int dc_nest_init(struct dc_nest *nest, const struct dc_nest_input *input, struct dc_span *spans) {
   struct dc_paths paths = {0};
   struct sweep sweep = {.input = input, .nest = nest, .paths = &paths};
-  size_t *starts = malloc((input->threads + 2) * sizeof(*starts));
-  struct dc_span *spans = NULL;
-  bool done = false;
-  if (!nest || !starts || input->size >= DC_NO_PARENT)
+  struct threads threads = {0};
+  int rc = -ENOMEM;
+  if (input->size >= DC_NO_PARENT || threads_init(&threads, input))
     goto out;
-  size_t rows = input->size ? input->size : 1;
-  nest->order = malloc(rows * sizeof(*nest->order));
-  if (!nest->order)
-    goto out;
-  group(input, nest->order, starts);
-  size_t largest = 1;
-  for (size_t i = 0; i < input->threads; i++)
-    largest = starts[i + 1] - starts[i] > largest ? starts[i + 1] - starts[i] : largest;
-  spans = malloc(2 * largest * sizeof(*spans));
-  nest->parent = malloc(rows * sizeof(*nest->parent));
-  nest->last = malloc(rows * sizeof(*nest->last));
-  nest->node = malloc(rows * sizeof(*nest->node));
-  nest->exclusive = malloc(rows * sizeof(*nest->exclusive));
-  if (!spans || !nest->parent || !nest->last || !nest->node || !nest->exclusive)
-    goto out;
+  group(input, &threads, spans);
   for (size_t i = 0; i < input->threads; i++) {
-    size_t count = starts[i + 1] - starts[i];
-    sweep.exact = read_spans(input, nest->order + starts[i], count, spans);
-    if (!sweep_thread(&sweep, dc_sort(spans, spans + count, count), count, (uint32_t)starts[i]))
+    size_t first = threads.starts[i], count = threads.starts[i + 1] - first;
+    sweep.exact = threads.exact[i];
+    dc_sort(spans + first, spans + input->size, count);
+    if (!sweep_thread(&sweep, spans + first, count, (uint32_t)first))
       goto out;
   }
-  done = true;
+  rc = 0;
 out:
-  free(starts);
-  free(spans);
+  threads_deinit(&threads);
   free(sweep.stack);
   free(paths.slots);
-  if (done)
-    return nest;
-  dc_nest_destroy(nest);
-  return NULL;
+  if (rc)
+    dc_nest_deinit(nest);
+  return rc;
 }
 
-void dc_nest_destroy(struct dc_nest *nest) {
-  if (!nest)
-    return;
-  free(nest->order);
-  free(nest->parent);
-  free(nest->last);
-  free(nest->node);
-  free(nest->exclusive);
+void dc_nest_deinit(struct dc_nest *nest) {
   free(nest->node_parent);
   free(nest->node_function);
-  free(nest);
+  nest->node_parent = nest->node_function = NULL;
+  nest->nodes = 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Which call is inside which: one sweep over each thread's calls in the order of their begins, with a stack.
+ *
+ * The columns may be larger than memory and lie in files that are mapped: the input is read once from end to end, and
+ * all else is gone through thread by thread, so that each page is needed for a short while.
  */
 #ifndef DATACRUMBS_NEST_H
 #define DATACRUMBS_NEST_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "sort.h"
 
 #define DC_NO_PARENT UINT32_MAX
 
@@ -21,7 +23,10 @@ struct dc_nest_input {
   const uint8_t *flat;       /* by function: 1 where calls of the layer never have calls of the same layer inside */
 };
 
-/** All columns have a row for each call, in the order of the sweep: by thread, and outer calls before inner ones. */
+/**
+ * All columns have a row for each call, in the order of the sweep: by thread, and outer calls before inner ones. The
+ * caller has room for them.
+ */
 struct dc_nest {
   uint32_t *order;    /* the call's row in the input */
   uint32_t *parent;   /* place in the sweep of the innermost call around it; DC_NO_PARENT */
@@ -34,8 +39,13 @@ struct dc_nest {
   uint32_t *node_function;
 };
 
-/** NULL when memory is short. */
-struct dc_nest *dc_nest_create(const struct dc_nest_input *input);
-void dc_nest_destroy(struct dc_nest *nest);
+/**
+ * Fills the columns, and makes the tree.
+ *
+ * @param spans room for half as many again as there are calls; the last third is for calls that are far out of order
+ * @return 0 or -ENOMEM
+ */
+int dc_nest_init(struct dc_nest *nest, const struct dc_nest_input *input, struct dc_span *spans);
+void dc_nest_deinit(struct dc_nest *nest);
 
 #endif

@@ -57,7 +57,7 @@ static bool flush(struct dc_patterns *patterns, struct stream *stream) {
     patterns->read_room = room;
   }
   patterns->reads[patterns->read_count++] =
-      (struct dc_span){stream->read_begin, stream->read_end, (uint32_t)stream->file};
+      (struct dc_span){.begin = stream->read_begin, .end = stream->read_end, .row = (uint32_t)stream->file};
   stream->read_begin = stream->read_end = 0;
   return true;
 }
@@ -162,7 +162,7 @@ int dc_patterns_finish(struct dc_patterns *patterns) {
       return -ENOMEM;
   size_t count = patterns->read_count, files = patterns->file_count;
   size_t *starts = calloc(files + 2, sizeof(*starts));
-  struct dc_span *grouped = malloc((count ? 2 * count : 1) * sizeof(*grouped));
+  struct dc_span *grouped = malloc((count + count / 2 + 1) * sizeof(*grouped));
   int rc = -ENOMEM;
   if (!starts || !grouped)
     goto out;
@@ -174,7 +174,8 @@ int dc_patterns_finish(struct dc_patterns *patterns) {
     grouped[starts[patterns->reads[i].row + 1]++] = patterns->reads[i];
   for (size_t file = 0; file < files; file++) {
     size_t own = starts[file + 1] - starts[file];
-    patterns->files[file].again -= covered(dc_sort(grouped + starts[file], grouped + count, own), own);
+    dc_sort(grouped + starts[file], grouped + count, own);
+    patterns->files[file].again -= covered(grouped + starts[file], own);
   }
   rc = 0;
 out:

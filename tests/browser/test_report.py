@@ -428,6 +428,8 @@ def test_more_processes_than_rows(browser: Browser, tmp_path: Path) -> None:
         in_sight(page, "layers")
         [category] = page.run(f"probe.texts('{table('Time and bytes by category')}')")
         assert "1 ms, 77 %" in category  # the mean of 300 processes, and its share of the run
+        in_sight(page, "files")
+        assert page.run(f"probe.column('{table('Files', '')}', 7)") == [300]
         in_sight(page, "processes")
         assert "other processes" in str(page.run("document.querySelector('#processes .more').click() ?? "
                                                  "document.querySelector('#processes').innerText"))  # fmt: skip

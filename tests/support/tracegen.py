@@ -9,6 +9,7 @@ program it makes a trace to measure with:
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import random
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
+
+from isal import igzip
 
 EPOCH_NS: Final = 1_795_344_514_000_000_000
 """When generated traces begin, nanoseconds since 1970."""
@@ -188,6 +191,20 @@ def synthetic(path: Path, events: int, *, processes: int = 8, threads: int = 2, 
             end = at
         trace.events = events
         trace.closing(ended=end // 1000)
+
+
+def repeated(path: Path, events: int, times: int) -> None:
+    """Writes a trace that has `times` times the same calls, `events` in all, much faster than `synthetic` makes each.
+
+    They are a hundred seconds apart: some digits of their begins tell them apart.
+    """
+    synthetic(path, events // times)
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    calls = b"".join(line for line in lines if b'"dur_ns"' in line)
+    with path.open("ab") as out:
+        for number in range(1, times):
+            begins = [b'"ts":%d' % (EPOCH_NS // 10**11 + shift) for shift in (0, number)]
+            out.write(igzip.compress(calls.replace(*begins), 1))
 
 
 def _lines(

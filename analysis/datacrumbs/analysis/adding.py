@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from datacrumbs.analysis.parser import Parser
-from datacrumbs.analysis.shelf import Shelf
+from datacrumbs.analysis.room import Shelf
 
 if TYPE_CHECKING:
     from datacrumbs.analysis.columns import Worker
@@ -63,7 +63,6 @@ class Parts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for worker in self._workers:
             worker.parser.close()
-        self.shelf.close()
 
     def worker(self) -> Worker:
         """One more worker."""

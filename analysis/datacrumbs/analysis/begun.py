@@ -12,16 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from datacrumbs.analysis import progress, records, sources
+from datacrumbs.analysis import memory, progress, records, sources
 from datacrumbs.analysis.adding import Parts
 from datacrumbs.analysis.machine import processors, temporary_folder
 from datacrumbs.analysis.read import Note, read
-from datacrumbs.analysis.shelf import Shelf
+from datacrumbs.analysis.room import Room, Shelf
 
 if TYPE_CHECKING:
     import duckdb
+
+ROOM: Final = 768 << 20
+"""Bytes of what is kept of calls that stay in memory at most; beyond that they are on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class Begun:
 def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
     """Begins to read trace files and folders of them, with a progress bar where it takes long.
 
-    Memory grows with what is different in the traces, and by some 24 bytes for each call, of which all but `shelf.ROOM`
-    go to TMPDIR.
+    Memory grows with what is different in the traces, and by some 24 bytes for each call, of which all but `ROOM` (or
+    `memory.share`, if that is less) go to TMPDIR.
 
     Args:
         names: files or folders.
@@ -66,7 +69,7 @@ def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
     stop = threading.Event()
     with (
         temporary_folder() as spill,
-        Parts(Shelf(Path(spill))) as parts,
+        Parts(Shelf(Room(Path(spill), min(ROOM, memory.share())))) as parts,
         ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-begun") as pool,
     ):
         manager = records.database(Path(spill), threads)

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from datacrumbs.analysis import catalog, layers, lifetimes, profiles, progress, records, schema, sources, tables
-from datacrumbs.analysis.columns import Calls, Collector, Function, Thread
+from datacrumbs.analysis import catalog, layers, lifetimes, memory, profiles, progress, records, schema, sources, tables
+from datacrumbs.analysis.collect import Collector
+from datacrumbs.analysis.columns import Calls, Function, Thread
 from datacrumbs.analysis.load import odd_calls
 from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.parted import Ask, Parted, first_us
 from datacrumbs.analysis.partition import Partition, choose
 from datacrumbs.analysis.read import Note, read_range
+from datacrumbs.analysis.room import Room
 from datacrumbs.analysis.selection import Choice
 from datacrumbs.core.files import open_regular, read_error
 
@@ -157,7 +159,7 @@ def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
     with (
         temporary_folder() as spill,
         records.database(Path(spill), 1) as database,
-        Collector() as collector,
+        Collector(Room(Path(spill), memory.share())) as collector,
         told_when_short(),
     ):
         insert = records.inserter(lambda: database)

@@ -24,7 +24,7 @@ from datacrumbs.analysis.machine import processors, temporary_folder, told_when_
 from datacrumbs.analysis.partial import Partial, merge
 from datacrumbs.analysis.parts import Part
 from datacrumbs.analysis.read import Note, read_range
-from datacrumbs.analysis.shelf import Shelf
+from datacrumbs.analysis.room import Room, Shelf
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -126,7 +126,7 @@ def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
 def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Share:
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
-    with Parts(Shelf(None)) as parts:
+    with Parts(Shelf(Room())) as parts:
         notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
         (part,) = parts.finish()
     return Share(part, Told(source, tuple(lines), tuple(notes)))

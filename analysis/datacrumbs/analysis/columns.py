@@ -9,22 +9,19 @@
     function   a row of `functions`          thread   a row of `threads`
     file       a row of `files`; 0: none     key      a row of `keys`; 0: the thread did it itself
 
-native/parse.c fills them from lines of the plain form; `Collector` puts the parts of many workers together in the order
-of the files.
+native/parse.c fills them from lines of the plain form; collect.py puts the parts of many workers together.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
-from datacrumbs.analysis._columns import ffi, lib
+from datacrumbs.analysis._columns import ffi
 from datacrumbs.analysis.parser import BETWEEN, DICTIONARIES, Parser
+from datacrumbs.analysis.room import Room
 from numpy.typing import NDArray
 
 NULL: Final = -(1 << 63)
@@ -35,10 +32,12 @@ NO_ID: Final = -(1 << 31)
 
 Column = NDArray[Any]
 
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "ts": np.int64, "dur": np.int64, "ns": np.int64, "ret": np.int64, "offset": np.int64, "count": np.int64,
     "function": np.uint32, "thread": np.uint32, "file": np.uint32, "key": np.uint32, "sub": np.uint16,
 }  # fmt: skip
+ROW: Final = sum(np.dtype(kind).itemsize for kind in COLUMNS.values())
+"""Bytes of a call."""
 
 
 class Function(NamedTuple):
@@ -79,6 +78,8 @@ class Calls:
     """"h" and a hash that `names` knows, or "p" and a path; the first is empty: no file."""
     keys: tuple[str, ...]
     """Why the kernel did something elsewhere, and for which thread: "request 701"."""
+    room: Room
+    """For more columns with a row for each call."""
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -86,33 +87,7 @@ class Calls:
     @property
     def columns(self) -> dict[str, Column]:
         """The columns by name."""
-        return {name: getattr(self, name) for name in _COLUMNS}
-
-
-class _Segment(NamedTuple):
-    source: int
-    offset: int
-    worker: int
-    begin: int
-    end: int
-
-
-class _Keeper:
-    """Keeps all calls in its parser, and remembers which of them are from where."""
-
-    def __init__(self, number: int) -> None:
-        self.parser = Parser()
-        self.segments: list[_Segment] = []
-        self._number, self._begin = number, 0
-
-    def taken(self, source: int, offset: int) -> None:
-        """Nothing to do."""
-
-    def end_part(self, source: int, offset: int) -> None:
-        """Calls since the last part's end are of this one."""
-        begin, self._begin = self._begin, self.parser.size
-        if self._begin > begin:
-            self.segments.append(_Segment(source, offset, self._number, begin, self._begin))
+        return {name: getattr(self, name) for name in COLUMNS}
 
 
 class Worker(Protocol):
@@ -134,61 +109,11 @@ class Sink(Protocol):
         """One more worker."""
 
 
-@dataclass(slots=True)
-class Collector:
-    """A sink that puts together all that the workers took."""
-
-    _workers: list[_Keeper] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __enter__(self) -> Collector:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for worker in self._workers:
-            worker.parser.close()
-
-    def worker(self) -> Worker:
-        """One more worker."""
-        with self._lock:
-            self._workers.append(_Keeper(len(self._workers)))
-            return self._workers[-1]
-
-    def finish(self, odd: Rows) -> Calls:
-        """All calls: those that were taken, in the order of the files, and behind them the odd ones."""
-        parsers = [worker.parser for worker in self._workers]
-        words, maps = _merged(parsers, odd)
-        segments = sorted(segment for worker in self._workers for segment in worker.segments)
-        total = sum(segment.end - segment.begin for segment in segments) + len(odd.ts)
-
-        def join(name: str) -> Column:
-            column = np.empty(total, _COLUMNS[name])
-            at = 0
-            views = [_view(getattr(parser.native.calls, name), parser.size, _COLUMNS[name]) for parser in parsers]
-            for segment in segments:
-                part = views[segment.worker][segment.begin : segment.end]
-                room = column[at : at + len(part)]
-                if name in maps:
-                    # All numbers are in the map; "raise", the default, would take a copy to find that out.
-                    np.take(maps[name][segment.worker], part, out=room, mode="clip")
-                else:
-                    room[:] = part
-                at += len(part)
-            column[at:] = odd.column(name, maps)
-            for parser in parsers:  # else all columns would be in memory twice
-                lib.dc_column_free(ffi.cast("void **", ffi.addressof(parser.native.calls, name)))
-            return column
-
-        # Two at a time: most of it is the kernel's, which clears the memory.
-        with ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-join") as pool:
-            columns = dict(zip(_COLUMNS, pool.map(join, _COLUMNS), strict=True))
-        return _calls(columns, words)
-
-
-def _calls(columns: dict[str, Column], words: dict[str, tuple[str, ...]]) -> Calls:
+def calls_of(columns: dict[str, Column], words: dict[str, tuple[str, ...]], room: Room) -> Calls:
+    """Calls from their columns, what the numbers in these stand for, and the room that they lie in."""
     functions = tuple(map(function_of, words["function"]))
     threads = tuple(map(thread_of, words["thread"]))
-    return Calls(**columns, functions=functions, threads=threads, files=words["file"], keys=words["key"])
+    return Calls(**columns, functions=functions, threads=threads, files=words["file"], keys=words["key"], room=room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +134,12 @@ class Rows:
 
     def calls(self) -> tuple[dict[str, tuple[str, ...]], Calls]:
         """These calls alone, and the words of their dictionaries."""
-        words, maps = _merged([], self)
-        columns = {name: np.ascontiguousarray(self.column(name, maps), kind) for name, kind in _COLUMNS.items()}
-        return words, _calls(columns, words)
+        words, maps = merged([], self)
+        columns = {name: np.ascontiguousarray(self.column(name, maps), kind) for name, kind in COLUMNS.items()}
+        return words, calls_of(columns, words, Room())
 
 
-def _merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Column]]]:
+def merged(parsers: Sequence[Parser], odd: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Column]]]:
     """One dictionary from all, and for each column and parser (and the odd rows at last) what its numbers become."""
     words: dict[str, tuple[str, ...]] = {}
     maps: dict[str, list[Column]] = {}

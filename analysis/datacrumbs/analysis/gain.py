@@ -66,7 +66,8 @@ def patterns_of(traces: Gathered) -> dict[str, FilePattern]:
     before = [0, *accumulate(calls for _, _, calls in rows)][: len(rows)]
     chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
     files = [file for file, _ in chosen]
-    known = patterns.of_moves(traces.moves(files, categories), files)
+    moves = traces.moves(files, categories)
+    known = patterns.of_moves(lambda: moves, files)
     return {path: known[file] for file, path in chosen if file in known}
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from datacrumbs.analysis import schema
-from datacrumbs.analysis.columns import Calls, Column, Thread
+from datacrumbs.analysis.columns import Calls, Column, Thread, chunks
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,7 +98,11 @@ def split(calls: Calls, births: Births) -> Calls:
     lives = Lives(calls.threads, births)
     if not lives.several.any():
         return calls
-    rows = np.flatnonzero(lives.several[calls.thread])
-    column = calls.thread.copy()
-    column[rows] = lives.numbers(calls.thread[rows], calls.ts[rows])
+    column = calls.room.empty(len(calls), np.uint32)
+    for some in chunks(len(calls)):
+        thread = calls.thread[some]
+        rows = np.flatnonzero(lives.several[thread])
+        column[some] = thread
+        if len(rows):
+            column[rows + some.start] = lives.numbers(thread[rows], calls.ts[some][rows])
     return replace(calls, thread=column, threads=tuple(lives.threads))

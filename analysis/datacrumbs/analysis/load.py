@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from datacrumbs.analysis import schema
-from datacrumbs.analysis.columns import Calls, Collector, Function, Rows, Thread, function_word, thread_word
+from datacrumbs.analysis.collect import Collector
+from datacrumbs.analysis.columns import Calls, Function, Rows, Thread, function_word, thread_word
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.analysis.read import Note, read
 from datacrumbs.analysis.records import inserter
+from datacrumbs.analysis.room import Room
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def load(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int, room: Room
 ) -> tuple[Calls, list[Note]]:
     """Reads trace files: calls become columns, all other lines rows of `records`.
 
@@ -27,6 +29,7 @@ def load(
         paths: the files; a record's `source` is its file's index here.
         progress: is told of compressed bytes that were read.
         workers: how many threads inflate and take apart.
+        room: for the calls.
 
     Returns:
         The calls; what could not be read, and why, in the order of the files.
@@ -35,7 +38,7 @@ def load(
         NoInputError: a file cannot be opened or read.
         BusyError: memory is short.
     """
-    with Collector() as collector:
+    with Collector(room) as collector:
         notes = read(paths, collector, inserter(lambda: database), progress, workers)
         return collector.finish(odd_calls(database)), notes
 

@@ -42,13 +42,13 @@ def processors() -> int:
 
 @contextmanager
 def told_when_short() -> Iterator[None]:
-    """Turns DuckDB's error when memory is short into ours."""
+    """Turns the errors of DuckDB and of numpy when memory is short into ours."""
     import _duckdb
 
     try:
         yield
-    except _duckdb.OutOfMemoryException as error:
+    except (_duckdb.OutOfMemoryException, MemoryError) as error:
         raise BusyError(
             "not enough memory and temporary space for so many events",
-            "give fewer traces at once, or point TMPDIR to a folder with more room",
+            "give fewer traces at once, or point TMPDIR to a folder with more space, on a disk",
         ) from error

@@ -8,16 +8,17 @@ calls inside it. Summed over a thread, exclusive times are the time in which any
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.columns import Calls, Column, view
-from datacrumbs.core.errors import BusyError
+from datacrumbs.analysis.parser import no_memory
 
 NO_PARENT = 0xFFFFFFFF
 """What the place of the call around is for a call that has none."""
+_COLUMNS: Final = {"order": np.uint32, "parent": np.uint32, "last": np.uint32, "node": np.uint32, "exclusive": np.int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def nest(calls: Calls, of_functions: tuple[str, ...]) -> Nest:
         of_functions: the layer of each of `calls.functions`.
 
     Raises:
-        BusyError: memory is short.
+        BusyError: memory is short, or the disk where memory is.
     """
     rank = np.array([layers.rank(layer) for layer in of_functions] or [0], np.uint8)
     flat = np.array([layer in layers.FLAT for layer in of_functions] or [False], np.uint8)
@@ -58,19 +59,19 @@ def nest(calls: Calls, of_functions: tuple[str, ...]) -> Nest:
         "sub": ("uint16_t *", calls.sub), "function": ("uint32_t *", calls.function),
         "thread": ("uint32_t *", calls.thread), "rank": ("uint8_t *", rank), "flat": ("uint8_t *", flat),
     }  # fmt: skip
-    pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in arrays.items()}
+    columns = {name: calls.room.empty(len(calls), kind) for name, kind in _COLUMNS.items()}
     numbers = {"size": len(calls), "functions": len(calls.functions), "threads": len(calls.threads)}
-    made = lib.dc_nest_create(ffi.new("struct dc_nest_input *", {**numbers, **pointers}))
-    if made == ffi.NULL:
-        raise BusyError("not enough memory for so many events", "give fewer traces at once")
-    owner = ffi.gc(made, lib.dc_nest_destroy)
+    pointers = {name: ffi.from_buffer(kind, array) for name, (kind, array) in arrays.items()}
+    filled = {name: ffi.from_buffer(f"{column.dtype}_t *", column) for name, column in columns.items()}
+    made = ffi.gc(ffi.new("struct dc_nest *", filled), lib.dc_nest_deinit)
+    width = ffi.sizeof("struct dc_span")
+    with calls.room.lent((len(calls) + len(calls) // 2 + 1) * width, np.uint8) as spans:
+        room = ffi.from_buffer("struct dc_span *", spans)
+        if lib.dc_nest_init(made, ffi.new("struct dc_nest_input *", {**numbers, **pointers}), room):
+            raise no_memory()
     return Nest(
-        order=view(made.order, len(calls), np.uint32),
-        parent=view(made.parent, len(calls), np.uint32),
-        last=view(made.last, len(calls), np.uint32),
-        node=view(made.node, len(calls), np.uint32),
-        exclusive=view(made.exclusive, len(calls), np.int64),
+        **columns,
         node_parent=view(made.node_parent, made.nodes, np.uint32),
         node_function=view(made.node_function, made.nodes, np.uint32),
-        _owner=owner,
+        _owner=made,
     )

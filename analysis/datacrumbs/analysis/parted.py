@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from datacrumbs.analysis import sources
 from datacrumbs.analysis.columns import Function, Thread
-from datacrumbs.analysis.machine import processors
 from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.partition import Partition, choose
 from datacrumbs.analysis.selection import Choice
@@ -63,7 +62,7 @@ def of_traces(traces: Traces, nested: Nest | None = None) -> Parted:
         BusyError: memory is short.
     """
     calls = traces.calls
-    partition = Partition.of(calls, nested=nested, workers=processors())
+    partition = Partition.of(calls, nested=nested)
 
     def begin(choice: Choice) -> Ask:
         chosen = choose(partition, choice)

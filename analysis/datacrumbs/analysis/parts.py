@@ -15,6 +15,7 @@ from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.columns import (
     Calls,
     Column,
+    chunks,
     function_of,
     function_word,
     thread_of,
@@ -25,7 +26,7 @@ from datacrumbs.analysis.lifetimes import Births, Lives
 from datacrumbs.analysis.parser import Parser
 from datacrumbs.analysis.partial import NOTHING, Partial, Reducer, sums_of
 from datacrumbs.analysis.patterns import MOVES, Moves
-from datacrumbs.analysis.shelf import Shelf
+from datacrumbs.analysis.room import Shelf
 
 _KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "dur": np.int64,
                 "ns": np.int64, "ret": np.int64, "offset": np.int64}  # fmt: skip
@@ -200,8 +201,13 @@ def _native(column: Column) -> dict[str, Any]:
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:
     """Calls that are in memory as a part."""
-    columns = {name: calls.columns[name] for name in _KEPT}
-    return Part(partial, [Piece(source, 0, 0, columns, 0)] if len(calls) else [])
+    return Part(
+        partial,
+        [
+            Piece(source, rows.start, 0, {name: calls.columns[name][rows] for name in _KEPT}, 0)
+            for rows in chunks(len(calls))
+        ],
+    )
 
 
 def words_of(calls: Calls) -> dict[str, tuple[str, ...]]:

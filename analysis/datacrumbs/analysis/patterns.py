@@ -7,14 +7,14 @@ its place follows from what the stream did since it opened the file or sought in
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.columns import Column, Function
+from datacrumbs.analysis.columns import Column, Function, chunks
 from datacrumbs.analysis.parser import no_memory
 from datacrumbs.analysis.trace import Traces
 
@@ -94,15 +94,18 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     calls = traces.calls
     # Files that only profiles know have no calls of their own.
     files = [file for file in files if file < len(calls.files)]
-    place_of = np.full(len(calls.files), -1, np.int64)
+    place_of = np.full(len(calls.files) + 1, -1, np.int64)
     place_of[files] = range(len(files))
     kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
-    rows = np.flatnonzero((kind_of[calls.function] > 0) & (place_of[calls.file] >= 0) & (calls.ret >= 0))
-    moves = Moves(
-        place_of[calls.file[rows]], calls.thread[rows], kind_of[calls.function[rows]], calls.ts[rows],
-        calls.ret[rows], calls.offset[rows],
-    )  # fmt: skip
-    return of_moves([moves], files)
+
+    def pieces() -> Iterator[Moves]:
+        for some in chunks(len(calls)):
+            kind, place, ret = kind_of[calls.function[some]], place_of[calls.file[some]], calls.ret[some]
+            rows = np.flatnonzero((kind > 0) & (place >= 0) & (ret >= 0))
+            columns = (place, calls.thread[some], kind, calls.ts[some], ret, calls.offset[some])
+            yield Moves(*(column[rows] for column in columns))
+
+    return of_moves(pieces, files)
 
 
 def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]:
@@ -111,25 +114,25 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
     return [_kind(one.name) if one.category in counted else 0 for one in functions]
 
 
-def of_moves(pieces: Sequence[Moves], files: Sequence[int]) -> dict[int, FilePattern]:
+def of_moves(pieces: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dict[int, FilePattern]:
     """The patterns of some files that the calls on them show.
 
     Args:
-        pieces: the calls, piece by piece in the order of the traces.
+        pieces: gives the calls, piece by piece in the order of the traces; it may be asked twice.
         files: what to call the files that `Moves.file` counts.
 
     Raises:
         BusyError: memory is short.
     """
-    found = _find(pieces, len(files))
+    found = _find(pieces(), len(files))
     if found is None:  # a thread's calls are not in the order of their begins, which is rare
-        whole = Moves(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
+        whole = Moves(*(np.concatenate(columns) for columns in zip(*pieces(), strict=True)))
         order = np.lexsort((whole.ts, whole.file, whole.thread))
         found = _find([Moves(*(column[order] for column in whole))], len(files))
     return {file: one for file, one in zip(files, found or (), strict=True) if one.reads or one.writes}
 
 
-def _find(pieces: Sequence[Moves], files: int) -> list[FilePattern] | None:
+def _find(pieces: Iterable[Moves], files: int) -> list[FilePattern] | None:
     """The pattern of each file; None where calls are in the wrong order."""
     patterns = ffi.gc(lib.dc_patterns_create(files), lib.dc_patterns_destroy)
     if patterns == ffi.NULL:

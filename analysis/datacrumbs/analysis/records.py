@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from datacrumbs.analysis import schema
+from datacrumbs.analysis import memory, schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
+LEAST: Final = 256 << 20
+"""Bytes that DuckDB may use in any case: its JSON reader takes eight times `MAX_OBJECT` for each thread."""
 
 
 def inserter(database: Callable[[], duckdb.DuckDBPyConnection]) -> Others:
@@ -47,6 +49,7 @@ def database(spill: Path, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "temp_directory": str(spill),
+        "memory_limit": f"{max(memory.share(), LEAST)}B",
         "preserve_insertion_order": False,
         # Else DuckDB may come to pack the table in the middle of loading it, at twice the memory and a third more time.
         "checkpoint_threshold": "16TB",

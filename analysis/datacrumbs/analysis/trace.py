@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datacrumbs.analysis import layers, lifetimes, profiles, progress, sources, tables
+from datacrumbs.analysis import layers, lifetimes, memory, profiles, progress, sources, tables
 from datacrumbs.analysis.catalog import Catalog, read_catalog
 from datacrumbs.analysis.columns import Calls
 from datacrumbs.analysis.load import load
 from datacrumbs.analysis.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.read import Note
 from datacrumbs.analysis.records import database
+from datacrumbs.analysis.room import Room
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,6 +60,8 @@ class Traces(Reading):
 def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     """Reads trace files and folders of them, with a progress bar where it takes long.
 
+    Calls that are more than `memory.share` lie in TMPDIR.
+
     Args:
         names: files or folders.
         workers: threads to use; 0: one for each processor that this process may run on.
@@ -71,7 +74,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     threads = workers or processors()
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-            calls, notes = load(connection, paths, advance, threads)
+            calls, notes = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
         calls = lifetimes.split(calls, lifetimes.find(connection))
         catalog = read_catalog(connection, paths)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)

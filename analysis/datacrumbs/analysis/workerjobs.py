@@ -27,7 +27,6 @@ from datacrumbs.core.errors import BusyError, ConfigError, OutputError, Unavaila
 if TYPE_CHECKING:
     from dask_jobqueue import JobQueueCluster
     from datacrumbs.analysis.workerkinds import WorkerJob
-    from distributed import Security
 
 START_SECONDS: Final = 600.0
 """How long all jobs may wait in the queue."""
@@ -122,6 +121,7 @@ def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
     """A cluster without workers."""
     import dask
     from dask_jobqueue import JobQueueCluster
+    from datacrumbs.analysis import workerkeys
 
     def configured(key: str) -> Any:
         return dask.config.get(f"jobqueue.{kind}.{key}")
@@ -130,7 +130,7 @@ def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how it chose an address
             return JobQueueCluster(
-                job_cls=job, config_name=kind, security=_security(folder), silence_logs="critical",
+                job_cls=job, config_name=kind, security=workerkeys.made(folder), silence_logs="critical",
                 log_directory=configured("log-directory") or str(folder),
                 scheduler_options={"dashboard": False, **configured("scheduler-options")},
             )  # fmt: skip
@@ -138,19 +138,6 @@ def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
         raise ConfigError(
             f"Dask cannot make a cluster of jobs: {error}", f"see jobqueue.{kind} in {CONFIGURATION}", who="user"
         ) from error
-
-
-def _security(folder: Path) -> Security:
-    """A key and a certificate that nobody else has, as files that workers read."""
-    from distributed import Security
-
-    made = Security.temporary().get_tls_config_for_role("worker")
-    files = {name: folder / name for name in ("ca_file", "cert", "key")}
-    for name, path in files.items():
-        path.write_text(made[name])
-    roles = ("scheduler", "worker", "client")
-    keys = {f"tls_{role}_{name}": str(files[name]) for role in roles for name in ("cert", "key")}
-    return Security(require_encryption=True, tls_ca_file=str(files["ca_file"]), **keys)
 
 
 def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis import gain, patterns
+from datacrumbs.analysis import begun, gain, patterns
 from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
 from datacrumbs.analysis.parts import piece
-from datacrumbs.analysis.shelf import Shelf
+from datacrumbs.analysis.room import Room, Shelf
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces
@@ -44,7 +44,7 @@ def test_parts_of_any_number_give_the_same(trace: Path, workers: int) -> None:
 def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gathered([str(trace)], workers=2) as parted:
         expected = summarise(parted), gain.patterns_of(parted)
-    monkeypatch.setattr(Shelf.__init__, "__defaults__", (100_000,))
+    monkeypatch.setattr(begun, "ROOM", 100_000)
     with gathered([str(trace)], workers=2) as parted:
         spilled = summarise(parted), gain.patterns_of(parted)
     assert spilled == expected and expected[1]
@@ -67,7 +67,7 @@ def test_a_piece_keeps_what_counts_of_each_number(rows: list[tuple[int, int, int
         "ts": np.arange(5, 5 + len(rows)), "ret": np.array(ret, np.int64), "offset": np.array(offset, np.int64),
         "file": np.array(file, np.uint32),
     }  # fmt: skip
-    kept = piece(columns, 0, 0, 0, Shelf(None))
+    kept = piece(columns, 0, 0, 0, Shelf(Room()))
     assert (kept.columns["ts"] + kept.base).tolist() == columns["ts"].tolist()
     assert kept.columns["ret"].tolist() == [max(number, -4096) for number in ret]
     assert kept.columns["offset"].tolist() == [max(number, -1) for number in offset]
@@ -88,16 +88,6 @@ def test_spans_of_several_are_united_to_the_time_that_any_covers(rows: list[list
     begins, ends = united(columns)
     assert [moment for b, e in zip(begins.tolist(), ends.tolist(), strict=True) for moment in range(b, e)] == covered
     assert (begins[1:] > ends[:-1]).all()
-
-
-def test_a_shelf_keeps_values_wherever_they_lie(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, room=1000)
-    columns = [{"a": np.arange(n, n + 50, dtype=np.uint16), "b": np.full(50, -n, np.int64)} for n in range(20)]
-    kept = [shelf.keep(column) for column in columns]
-    shelf.close()
-    for before, after in zip(columns, kept, strict=True):
-        assert all((before[name] == after[name]).all() and before[name].dtype == after[name].dtype for name in before)
-    assert not list(tmp_path.iterdir()), "the file has no name"
 
 
 def test_unusual_and_ordinary_calls_add_up(tmp_path: Path) -> None:

@@ -20,6 +20,23 @@ print(workerkinds.KINDS[sys.argv[1]]("tls://login1:4711", "worker", log_director
 """
 """Prints the batch script of a job of Slurm or of Flux."""
 
+GONE = """
+import os, socket, sys, threading
+from pathlib import Path
+from datacrumbs.analysis import workerkeys
+keys = workerkeys.made(Path(sys.argv[1]))
+here, there = socket.socketpair()
+def leave():
+    client = keys.get_connection_args("worker")["ssl_context"].wrap_socket(there)
+    client.sendall(b"x")
+    os.close(client.detach())
+threading.Thread(target=leave).start()
+context = keys.get_listen_args("scheduler")["ssl_context"]
+server = context.wrap_socket(here, server_side=True, suppress_ragged_eofs=False)
+print(server.recv(1), server.recv(1))
+"""
+"""Prints what a scheduler receives of a worker that says x and is gone."""
+
 
 def run(home: Path, code: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs Python as somebody with that home."""
@@ -98,3 +115,9 @@ def test_without_dask_jobqueue_the_way_to_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "dask_jobqueue.py").write_text("raise ImportError('none')")
     done = summary(tmp_path, "slurm:2", PYTHONPATH=str(tmp_path))
     assert done.returncode == 69 and "pip install 'datacrumbs[dask]'" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_worker_that_is_gone_is_no_error_of_tls(tmp_path: Path) -> None:
+    """Such an error would end other connections: see workerkeys.py."""
+    done = run(tmp_path, GONE, tmp_path)
+    assert done.stdout == "b'x' b''\n", done.stderr

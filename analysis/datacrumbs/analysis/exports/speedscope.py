@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from datacrumbs.analysis.catalog import ProcessKey
+from datacrumbs.analysis.columns import chunks
 from datacrumbs.analysis.nest import NO_PARENT, Nest, nest
 from datacrumbs.analysis.trace import Traces
 
@@ -28,14 +29,10 @@ def speedscope(traces: Traces, path: Path) -> None:
     process_of = np.array(
         [row[0] for row in traces.database.execute("SELECT process FROM threads ORDER BY id").fetchall()] or [0]
     )
-    process = process_of[calls.thread[swept.order]] if len(calls) else np.empty(0, np.int64)
-    width = max(1, len(stacks))
-    sums = np.bincount(process * width + swept.node, weights=swept.exclusive, minlength=width)
-    table = np.rint(sums[: len(sums) // width * width].reshape(-1, width)).astype(np.int64)
-    if len(sums) % width:
-        rest = np.zeros((1, width), np.int64)
-        rest[0, : len(sums) % width] = np.rint(sums[len(sums) // width * width :]).astype(np.int64)
-        table = np.concatenate([table, rest])
+    table = np.zeros((int(process_of.max()) + 1, len(stacks)), np.int64)
+    for some in chunks(len(calls)):
+        process = process_of[calls.thread[swept.order[some]]]
+        np.add.at(table, (process, swept.node[some]), swept.exclusive[some])
     order = np.argsort(-table.sum(axis=1), kind="stable")[:_MOST]
     names = _names(traces)
     profiles = [_profile("all processes", stacks, table.sum(axis=0))]

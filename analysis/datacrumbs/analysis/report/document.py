@@ -5,24 +5,22 @@ docs/reading-reports.md describes the page that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from datacrumbs.analysis import findings, layers, patterns
 from datacrumbs.analysis.catalog import Process, ProcessKey, Run
 from datacrumbs.analysis.nest import nest
-from datacrumbs.analysis.patterns import FilePattern
 from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.report import cubes, lanes, spans, usage
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
-from datacrumbs.analysis.report.numbers import Numbers, numbered
+from datacrumbs.analysis.report.numbers import numbered
 from datacrumbs.analysis.summary import FunctionRow, Summary
 from datacrumbs.analysis.trace import Traces
 
@@ -54,8 +52,6 @@ Maker = Callable[[Budget], dict[str, Any]]
 
 STEPS: Final = ("nesting", "numbering", "explaining functions and files", "slices of time", "single calls", "timeline")
 """What is done one after another, the last three for each budget."""
-_AT_ONCE: Final = 1 << 20
-"""Calls on files whose patterns are looked at together."""
 
 
 def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (), step: Steps = unseen) -> Maker:
@@ -77,7 +73,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     places = usage.places(database, codes)
     step(STEPS[2])
     with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:  # numpy leaves room for both
-        patterns_of = pool.submit(_patterns, traces, codes.file_ids, summary)
+        patterns_of = pool.submit(patterns.find, traces, codes.file_ids, summary.header.total_categories)
         explained = explanations(traces, codes, nested, codes.start_us)
         known = patterns_of.result()
     found = findings.find(summary, {path: known[file] for path, file in zip(codes.paths, codes.file_ids, strict=True)
@@ -113,7 +109,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
             "processes": _processes(codes, summary, traces.catalog.processes, lifes),
             "lanes": {"process": [t.process for t in codes.threads], "tid": [t.tid for t in codes.threads],
                       "left_out": codes.dropped_threads},
-            "files": _files(numbers),
+            "files": usage.files(database, cubes.FILES),
             "places": asdict(places) | {"names": [_shorten(name, 100) for name in places.names]},
             "uses": uses,
             "paths": _paths(codes, budget.paths),
@@ -135,20 +131,6 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
         }  # fmt: skip
 
     return make
-
-
-def _patterns(traces: Traces, files: Sequence[int], summary: Summary) -> dict[int, FilePattern]:
-    """The patterns of files, some at a time, so that their calls are few enough to be looked at together."""
-    counts = np.bincount(traces.calls.file, minlength=max(files, default=0) + 1)
-    found: dict[int, FilePattern] = {}
-    batch, calls = [], 0
-    for file in files:
-        batch.append(file)
-        calls += int(counts[file])
-        if calls >= _AT_ONCE or file == files[-1]:
-            found |= patterns.find(traces, batch, summary.header.total_categories)
-            batch, calls = [], 0
-    return found
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -225,24 +207,6 @@ def _processes(codes: Codes, summary: Summary, known: Any, lifes: dict[ProcessKe
 
 def _since(codes: Codes, us: int | None) -> int | None:
     return None if us is None else us - codes.start_us
-
-
-def _files(numbers: Numbers) -> list[dict[str, Any]]:
-    """The files with slices of their own: who used them, and when."""
-    files = min(cubes.FILES, numbers.codes.other_file)
-    begin, end = np.full(files, np.iinfo(np.int64).max), np.zeros(files, np.int64)
-    used = np.zeros((files, max(1, len(numbers.codes.processes))), bool)
-    for part in numbers.everything():
-        rows = np.flatnonzero(part.file < files)
-        file = part.file[rows]
-        used[file, part.proc[rows]] = True
-        np.minimum.at(begin, file, part.began[rows])
-        np.maximum.at(end, file, (part.began + part.dur)[rows])
-    return [
-        {"file": file, "processes": int(used[file].sum()), "begin": int(begin[file]), "end": int(end[file])}
-        for file in range(files)
-        if used[file].any()
-    ]
 
 
 def _paths(codes: Codes, most: int) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.columns import Column, chunks
 from datacrumbs.analysis.nest import NO_PARENT, Nest
 from datacrumbs.analysis.trace import Traces
 
@@ -33,20 +33,25 @@ def find(traces: Traces, found: Nest) -> tuple[Tree, Column, Column]:
     calls = traces.calls
     parents = np.where(found.node_parent == NO_PARENT, -1, found.node_parent.astype(np.int64))
     tree, place_of = _keep(parents.tolist(), found.node_function.tolist(), _times(found.node, found.exclusive, parents))
-    node, own = np.zeros(len(calls), np.uint16), np.zeros(len(calls), np.int64)
-    if len(calls):
-        node[found.order] = np.array(place_of, np.uint16)[found.node]
-        own[found.order] = found.exclusive
+    places = np.array(place_of, np.uint16)
+    node, own = calls.room.empty(len(calls), np.uint16), calls.room.empty(len(calls), np.int64)
+    for some in chunks(len(calls)):
+        rows = found.order[some]
+        node[rows] = places[found.node[some]]
+        own[rows] = found.exclusive[some]
     return tree, node, own
 
 
 def _times(node: Column, exclusive: Column, parents: Column) -> list[float]:
     """The time of each node with all nodes inside it. A node comes behind the one around it."""
-    times = np.bincount(node, weights=exclusive, minlength=len(parents)).tolist()
+    sums = np.zeros(len(parents))
+    for some in chunks(len(node)):
+        np.add.at(sums, node[some], exclusive[some])
+    times = sums.tolist()
     for place in range(len(times) - 1, -1, -1):
         if parents[place] >= 0:
             times[int(parents[place])] += times[place]
-    return list(times)
+    return times
 
 
 def _keep(parents: list[int], functions: list[int], times: list[float]) -> tuple[Tree, list[int]]:

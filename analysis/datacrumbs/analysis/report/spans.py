@@ -63,9 +63,8 @@ def pick(numbers: Numbers, grid: Grid, budget: int, asked: tuple[Range, ...] = (
         threshold, chosen = 0, np.arange(total)
     else:
         windows = _windows(numbers, grid, budget // 2, asked)
-        at = total - budget // 2
         # Of calls of equal length, all or none: "every call longer than this" must be true.
-        threshold = int(np.partition(numbers.calls.ns, at)[at]) + 1
+        threshold = int(_longest(numbers.calls.ns, budget // 2).min()) + 1
         chosen = _chosen(numbers, windows, threshold)
     calls = numbers.some(chosen)
     order = np.lexsort((-calls.ns, -calls.dur, calls.began, calls.lane))
@@ -99,6 +98,16 @@ def depths(rows: list[Row]) -> list[int]:
             open_until.pop()
         found.append(len(open_until))
         open_until.append(at + dur)
+    return found
+
+
+def _longest(column: Column, count: int) -> Column:
+    """The `count` largest numbers of a column, which has more."""
+    found = np.empty(0, column.dtype)
+    for rows in chunks(len(column)):
+        found = np.concatenate([found, column[rows]])
+        if len(found) > count:
+            found = np.partition(found, len(found) - count)[len(found) - count :]
     return found
 
 
@@ -185,7 +194,8 @@ def _fit(numbers: Numbers, begin: int, end: int, room: int) -> tuple[int, int, i
 def _count(numbers: Numbers, low: int, high: int) -> int:
     """Calls that run at some time between two moments: those that have begun by then, less those that have ended."""
     calls, start = numbers.calls, numbers.codes.start_us
-    found = int(np.count_nonzero(calls.ts <= high + start))
+    found = 0
     for rows in chunks(len(calls)):
+        found += int(np.count_nonzero(calls.ts[rows] <= high + start))
         found -= int(np.count_nonzero(calls.ts[rows] + calls.dur[rows] < low + start))
     return found

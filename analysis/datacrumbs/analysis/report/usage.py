@@ -59,6 +59,15 @@ def tell(database: duckdb.DuckDBPyConnection, categories: Iterable[str]) -> None
     database.execute(_PLACES)
 
 
+def files(database: duckdb.DuckDBPyConnection, most: int) -> list[dict[str, Any]]:
+    """The numbers of the first files, and how many processes used each; without those of no call that counts."""
+    rows = database.execute("""
+        SELECT code::BIGINT, processes FROM report_files JOIN report_uses ON report_uses.file = report_files.id
+        WHERE code < ? ORDER BY code
+    """, [most]).fetchall()  # fmt: skip
+    return [{"file": code, "processes": processes} for code, processes in rows]
+
+
 def uses(database: duckdb.DuckDBPyConnection, patterns: Mapping[int, FilePattern]) -> list[dict[str, Any]]:
     """A row for each of `USES` that there is.
 

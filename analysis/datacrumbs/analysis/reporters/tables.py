@@ -48,10 +48,10 @@ def print_to(out: TextIO, write: Callable[[Console], None], *, width: int | None
         width: columns; default: the terminal's, or no limit.
     """
     if out.isatty():
-        write(Console(file=out, width=width, highlight=False))
+        write(Console(file=out, width=width, highlight=False, emoji=False))
     else:
         text = io.StringIO()
-        write(Console(file=text, width=width or _UNLIMITED, highlight=False))
+        write(Console(file=text, width=width or _UNLIMITED, highlight=False, emoji=False))
         out.write("\n".join(line.rstrip() for line in text.getvalue().split("\n")))
     out.flush()
 
