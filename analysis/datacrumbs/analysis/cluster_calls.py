@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from datacrumbs.analysis import catalog, layers, lifetimes, memory, profiles, progress, records, schema, sources, tables
-from datacrumbs.analysis.cluster import connected
 from datacrumbs.analysis.collect import Collector
 from datacrumbs.analysis.columns import Calls, Function, Thread
 from datacrumbs.analysis.load import odd_calls
@@ -63,29 +62,31 @@ class Told:
 
 
 @contextmanager
-def opened(names: Sequence[str], scheduler: str) -> Iterator[Parted]:
+def opened(names: Sequence[str], client: Client) -> Iterator[Parted]:
     """Has the workers of a Dask cluster read trace files and folders of them, and keep the calls.
 
     Args:
         names: files or folders, which the workers find under the same absolute names.
-        scheduler: the address of the cluster's scheduler, such as tcp://login1:8786.
+        client: of the cluster (cluster.py).
 
     Raises:
-        UsageError, UnavailableError: as in cluster.py.
         NoInputError: a name leads to nothing that can be read, here or on a worker.
         BusyError: there is not enough memory, here or on a worker.
     """
     paths = [path.absolute() for path in sources.find(names)]
     files = [File(source, path, path.stat().st_size) for source, path in enumerate(paths)]
     with (
-        connected(scheduler) as client,
         temporary_folder() as spill,
         records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
         partitions, told = _read(client, files)
-        with progress.working("working"):
-            yield _parted(client, database, Path(spill), paths, partitions, told)
+        try:
+            with progress.working("working"):
+                yield _parted(client, database, Path(spill), paths, partitions, told)
+        finally:  # what is read next needs their room
+            for partition in partitions:
+                partition.release()
 
 
 def _read(client: Client, files: Sequence[File]) -> tuple[list[Any], list[Told]]:

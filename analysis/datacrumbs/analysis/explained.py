@@ -7,7 +7,6 @@ their names, and which calls are typical or slow was decided before (ranks.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -111,8 +110,7 @@ def explained(partition: Partition, chosen: Chosen, ranks: Ranks) -> Explained:
         ranks: which of them are typical, slow, or shown one by one.
     """
     asked = _Asked.of(partition, chosen, ranks)
-    with ThreadPoolExecutor(partition.workers) as pool:
-        return merge([asked.rest(chosen), *pool.map(asked.some, some_at_a_time(partition, chosen))])
+    return merge([asked.rest(chosen), *map(asked.some, some_at_a_time(partition, chosen))])
 
 
 @dataclass(frozen=True, slots=True)

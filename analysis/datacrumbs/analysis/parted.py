@@ -6,12 +6,12 @@ A question is asked of every partition where it is, and the answers are merged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from datacrumbs.analysis import sources
 from datacrumbs.analysis.columns import Function, Thread
-from datacrumbs.analysis.machine import processors
 from datacrumbs.analysis.nest import Nest
 from datacrumbs.analysis.partition import Partition, choose
 from datacrumbs.analysis.selection import Choice
@@ -62,7 +62,7 @@ def of_traces(traces: Traces, nested: Nest | None = None) -> Parted:
         BusyError: memory is short.
     """
     calls = traces.calls
-    partition = Partition.of(calls, nested=nested, workers=processors())
+    partition = Partition.of(calls, nested=nested)
 
     def begin(choice: Choice) -> Ask:
         chosen = choose(partition, choice)
@@ -87,18 +87,40 @@ def opened(names: Sequence[str], scheduler: str = "") -> Iterator[Parted]:
 
     Args:
         names: files or folders.
-        scheduler: the address of the cluster's scheduler; empty: here.
+        scheduler: where the cluster is, as in cluster.py; empty: here.
 
     Raises:
         NoInputError: a name leads to nothing that can be read.
         BusyError: there is not enough memory and temporary space.
         UsageError, UnavailableError: as in cluster.py.
     """
-    if scheduler:
-        from datacrumbs.analysis import cluster_calls
+    with reader(names, scheduler) as read, read(names) as parted:
+        yield parted
 
-        with cluster_calls.opened(names, scheduler) as parted:
-            yield parted
-    else:
-        with open_traces(names) as traces:
-            yield of_traces(traces)
+
+Read = Callable[[Sequence[str]], AbstractContextManager[Parted]]
+"""Reads trace files and folders of them, as `opened` does."""
+
+
+@contextmanager
+def reader(names: Sequence[str], scheduler: str = "") -> Iterator[Read]:
+    """What reads sets of traces one after the other, on one cluster where there is one.
+
+    Args:
+        names: what all of them are made of; nobody waits for a cluster where one of these does not exist.
+        scheduler: as above.
+    """
+    if not scheduler:
+        yield _opened_here
+        return
+    from datacrumbs.analysis import cluster, cluster_calls
+
+    sources.find(names)
+    with cluster.connected(scheduler) as client:
+        yield lambda some: cluster_calls.opened(some, client)
+
+
+@contextmanager
+def _opened_here(names: Sequence[str]) -> Iterator[Parted]:
+    with open_traces(names) as traces:
+        yield of_traces(traces)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +71,7 @@ def sliced(partition: Partition, chosen: Chosen, group: Group, slices: Slices) -
             _by_function(partition, functions[inside.firsts], at, inside.times),
         )  # fmt: skip
 
-    with ThreadPoolExecutor(partition.workers) as pool:
-        parts = list(pool.map(look, some_at_a_time(partition, chosen)))
+    parts = [*map(look, some_at_a_time(partition, chosen))]
     calls = [sum(column) for column in zip([0] * SLICES, *(part.calls for part in parts), strict=True)]
     return Sliced(calls, merged([part.inside for part in parts]), merged([part.alone for part in parts]))
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis import cluster_calls
 from datacrumbs.analysis.explain import explain
+from datacrumbs.analysis.parted import opened
 from tracegen import EPOCH_NS, Process, TraceWriter, synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -262,7 +262,7 @@ def test_what_no_node_has_is_told_once(cluster: Cluster, tmp_path: Path, questio
 
 def test_a_worker_that_dies_between_two_questions_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "nodes").mkdir()
-    with running(tmp_path, 2) as two, cluster_calls.opened([str(nodes(tmp_path / "nodes"))], two.address) as parted:
+    with running(tmp_path, 2) as two, opened([str(nodes(tmp_path / "nodes"))], two.address) as parted:
         before = explain(parted, "read")
         two.workers[0].kill()
         assert explain(parted, "read") == before and before.spread.calls == 1200

@@ -111,7 +111,7 @@ def parted(traces: Traces, rng: random.Random) -> Parted:
     partitions = [
         Partition.of(
             renumbered(traces.calls, np.flatnonzero(of_thread[traces.calls.thread] == one), rng),
-            at_once=rng.choice([1, 3, 7, 1000]), workers=rng.randint(1, 2),
+            at_once=rng.choice([1, 3, 7, 1000]),
         )
         for one in range(number)
     ]  # fmt: skip

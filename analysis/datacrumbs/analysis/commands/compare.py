@@ -89,15 +89,16 @@ def _compared(args: argparse.Namespace, groups: list[tuple[str, str, Selection]]
     """Compares two groups: of each the trace, what it is called, and its calls. One trace alone is read once."""
     from datacrumbs.analysis import progress
     from datacrumbs.analysis.compare import compare
-    from datacrumbs.analysis.parted import opened
+    from datacrumbs.analysis.parted import reader
     from datacrumbs.analysis.sides import profile
 
-    (one, *_), (other, *_) = groups
+    names = list(dict.fromkeys(trace for trace, *_ in groups))
     profiles = []
-    for trace in dict.fromkeys((one, other)):
-        with opened([trace], args.scheduler) as traces, progress.steps("compare", 1) as step:
-            step("calls inside calls")
-            profiles += [profile(traces, name, args.function, which) for of, name, which in groups if of == trace]
+    with reader(names, args.scheduler) as read:
+        for trace in names:
+            with read([trace]) as traces, progress.steps("compare", 1) as step:
+                step("calls inside calls")
+                profiles += [profile(traces, name, args.function, which) for of, name, which in groups if of == trace]
     return compare(profiles[0], profiles[1], args.function)
 
 
