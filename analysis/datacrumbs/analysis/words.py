@@ -73,8 +73,9 @@ def _slow(spread: Spread, shares: Sequence[Share], groups: tuple[Group, Group]) 
     times = f"{factor:.1f}" if factor < 100 else count(round(factor))
     part = _percent(top.slow_excess_ns / more) if top.slow_excess_ns < more else "all"  # others may have been quicker
     who, each = (f"slowest {count(slow.calls)}", " each") if slow.calls > 1 else ("slowest", "")
-    head = f"The {who} took {duration(slow.mean_ns)}{each}, {times} times as long as typical ones ({duration(typical.mean_ns)})"
-    return [f"{head}; {part} of the difference is {top.function} (layer: {top.layer})."]
+    head = f"The {who} took {duration(slow.mean_ns)}{each}, {times} times as long as typical ones"
+    why = f"{part} of the difference is {top.function} (layer: {top.layer})"
+    return [f"{head} ({duration(typical.mean_ns)}); {why}."]
 
 
 def _with(outcome: Outcome) -> str:
