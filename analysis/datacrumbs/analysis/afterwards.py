@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis.caused import Caused, runs, spans
+from datacrumbs.analysis.caused import Caused, runs
 from datacrumbs.analysis.columns import NULL, Calls, Column
+from datacrumbs.analysis.spans import spans
 
 WINDOW_NS: Final = 60_000_000_000
 """How long after a call something on its file is still held to be its consequence: twice the kernel's

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis import afterwards, layers, paths
-from datacrumbs.analysis.caused import spans
 from datacrumbs.analysis.columns import NULL, Column, Thread
 from datacrumbs.analysis.partition import Chosen, Partition, some_at_a_time
 from datacrumbs.analysis.paths import GROUPS, KINDS, Paths, Place
 from datacrumbs.analysis.ranks import Members, Ranks, members
+from datacrumbs.analysis.spans import spans
 from datacrumbs.analysis.subtrees import Subtrees, Tree, subtrees, tree_of
 from datacrumbs.analysis.sums import exact_sum, sums_by
 

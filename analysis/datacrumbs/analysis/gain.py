@@ -7,12 +7,12 @@ from itertools import accumulate
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis import caused as elsewhere
 from datacrumbs.analysis import layers, patterns
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.gather import Gathered
 from datacrumbs.analysis.insight import Imbalance, Insight, Kinds, Overlap, Phase
 from datacrumbs.analysis.patterns import FilePattern
+from datacrumbs.analysis.spans import covered
 from datacrumbs.analysis.summary import FunctionRow, Header, ProcessRow
 
 Spans = tuple[Column, Column]
@@ -137,6 +137,6 @@ def _overlap(traces: Gathered, busy: Busy) -> Overlap | None:
     for process, spans in regions.items():
         region += int((spans[1] - spans[0]).sum())
         begin, end = busy.get(process, (np.empty(0, np.int64),) * 2)
-        both += int((elsewhere.covered(*spans, end) - elsewhere.covered(*spans, begin)).sum())
+        both += int((covered(*spans, end) - covered(*spans, begin)).sum())
     whole = sum(int((end - begin).sum()) for begin, end in busy.values())
     return Overlap(1000 * region, 1000 * whole, 1000 * both, both / whole if whole else 0.0)

@@ -13,13 +13,13 @@ import numpy as np
 from datacrumbs.analysis import catalog, layers, lifetimes, load, profiles, progress, tables
 from datacrumbs.analysis.begun import Begun, begin_reading
 from datacrumbs.analysis.catalog import Catalog
-from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column, Function, Thread, function_of, function_word, thread_of
 from datacrumbs.analysis.machine import told_when_short
 from datacrumbs.analysis.partial import Partial, Sums, bounds, merge, sums_of, translation
 from datacrumbs.analysis.parts import Part, part_of, words_of
 from datacrumbs.analysis.patterns import Moves, kinds
 from datacrumbs.analysis.read import Note
+from datacrumbs.analysis.spans import united
 from datacrumbs.analysis.trace import Reading, Traces
 
 if TYPE_CHECKING:

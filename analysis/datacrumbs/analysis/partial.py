@@ -21,9 +21,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.columns import Column
 from datacrumbs.analysis.parser import no_memory
+from datacrumbs.analysis.spans import united
 
 _SUMS: Final = [("time_high", "<i8"), ("time_low", "<i8"), ("moved_high", "<i8"), ("moved_low", "<i8")]
 _TALLY: Final = np.dtype([

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis.caused import spans
 from datacrumbs.analysis.columns import Column, Thread
 from datacrumbs.analysis.parted import Ask
 from datacrumbs.analysis.partition import Chosen, Partition, pieces
+from datacrumbs.analysis.spans import spans
 from datacrumbs.analysis.sums import exact_sum
 
 _BITS: Final = 10

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from datacrumbs.analysis import layers, schema
 from datacrumbs.analysis.catalog import Process, ProcessKey
-from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.completeness import judge
 from datacrumbs.analysis.gain import Busy, Spans, gain
 from datacrumbs.analysis.gather import QUANTILES, Gathered, of_traces
+from datacrumbs.analysis.spans import united
 from datacrumbs.analysis.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from datacrumbs.analysis.trace import Traces
 

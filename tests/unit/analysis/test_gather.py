@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datacrumbs.analysis import begun, gain, patterns
-from datacrumbs.analysis.caused import united
 from datacrumbs.analysis.gather import gathered
 from datacrumbs.analysis.partial import Partial, bounds, merge
 from datacrumbs.analysis.parts import piece
 from datacrumbs.analysis.room import Room, Shelf
+from datacrumbs.analysis.spans import united
 from datacrumbs.analysis.summarise import summarise
 from datacrumbs.analysis.summary import Summary
 from datacrumbs.analysis.trace import open_traces

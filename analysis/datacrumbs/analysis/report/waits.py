@@ -17,6 +17,7 @@ from datacrumbs.analysis.caused import Caused
 from datacrumbs.analysis.columns import Column, chunks, concatenated
 from datacrumbs.analysis.nest import NO_PARENT, Nest
 from datacrumbs.analysis.report.paths import Tree
+from datacrumbs.analysis.spans import covered, spans, union
 from datacrumbs.analysis.trace import Traces
 
 MOST: Final = 100
@@ -107,10 +108,10 @@ class _Thread:
         calls, work = self._traces.calls, self._work
         rows = self._nested.order[self._places]
         above, inner = self._above()
-        begin, end = elsewhere.spans(calls, rows)
-        began, ended = elsewhere.spans(calls, work)
-        outer = elsewhere.union(begin[~inner], end[~inner])
-        own[work] = np.maximum(own[work] - (elsewhere.covered(*outer, ended) - elsewhere.covered(*outer, began)), 0)
+        begin, end = spans(calls, rows)
+        began, ended = spans(calls, work)
+        outer = union(begin[~inner], end[~inner])
+        own[work] = np.maximum(own[work] - (covered(*outer, ended) - covered(*outer, began)), 0)
         around = np.searchsorted(begin, began, side="right") - 1
         while len(late := np.flatnonzero((around >= 0) & (end[np.maximum(around, 0)] < began))):
             around[late] = np.where(inner[around[late]], above[around[late]], -1)
