@@ -7,7 +7,7 @@
 
 #include "line.h"
 
-/** Columns of calls, each with its name in datacrumbs.analysis.columns. */
+/** Columns of calls, each with its name in datacrumbs.analysis.reading.columns. */
 struct dc_calls {
   size_t size, capacity;
   int64_t *ts;                              /* begin: microseconds since 1970 */

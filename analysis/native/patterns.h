@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * How files were read and written, from calls that did: see datacrumbs.analysis.patterns, which defines each figure.
+ * How files were read and written, from calls that did: see datacrumbs.analysis.summing.patterns, which defines each
+ * figure.
  */
 #ifndef DATACRUMBS_PATTERNS_H
 #define DATACRUMBS_PATTERNS_H

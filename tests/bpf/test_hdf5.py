@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.compare import compare
-from datacrumbs.analysis.comparison import Comparison
-from datacrumbs.analysis.explain import explain
-from datacrumbs.analysis.explanation import Explanation, Share
-from datacrumbs.analysis.selection import Selection
-from datacrumbs.analysis.sides import profile
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis.comparing.compare import compare
+from datacrumbs.analysis.comparing.comparison import Comparison
+from datacrumbs.analysis.comparing.sides import profile
+from datacrumbs.analysis.explaining.explain import explain
+from datacrumbs.analysis.explaining.explanation import Explanation, Share
+from datacrumbs.analysis.explaining.selection import Selection
+from datacrumbs.analysis.reading.trace import open_traces
 from datacrumbs.configurator import gather, resolve, spec
 from tracing import Site
 from watch import Watched, watched

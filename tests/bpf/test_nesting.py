@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datacrumbs.analysis.nest import NO_PARENT, nest
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis.explaining.nest import NO_PARENT, nest
+from datacrumbs.analysis.reading.trace import open_traces
 from tracing import Run, Site, binary, function_probes, syscall_probes
 
 pytestmark = pytest.mark.ebpf

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.explain import explain
-from datacrumbs.analysis.gather import gathered
-from datacrumbs.analysis.selection import Selection
-from datacrumbs.analysis.summarise import summarise
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis.explaining.explain import explain
+from datacrumbs.analysis.explaining.selection import Selection
+from datacrumbs.analysis.reading.trace import open_traces
+from datacrumbs.analysis.summing.gather import gathered
+from datacrumbs.analysis.summing.summarise import summarise
 from tracing import Run
 
 pytestmark = pytest.mark.ebpf

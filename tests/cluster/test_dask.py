@@ -173,14 +173,14 @@ def test_jobs_that_cannot_be_are_told_in_a_line(
 
 def test_jobs_that_do_not_start_in_time_are_ended(slurm: Slurm, expected: str) -> None:
     """With Slurm's own reason."""
-    code = "from datacrumbs.analysis import workerjobs\nwith workerjobs.started('slurm:2', seconds=2): pass"
+    code = "from datacrumbs.analysis.clusters import workerjobs\nwith workerjobs.started('slurm:2', seconds=2): pass"
     with pytest.raises(NodesError, match="BusyError: none of 2 jobs has started within 2 s: JobHeldUser"):
         slurm.cluster.login.run(python(slurm.cluster), "-c", code, user="alice", env=HELD)
 
 
 def test_jobs_of_a_command_that_was_killed_end_by_themselves(slurm: Slurm, expected: str) -> None:
     """A worker that has lost its scheduler ends its job; the folder with keys, of use to nobody, is left."""
-    code = "import os\nfrom datacrumbs.analysis import workerjobs\n"
+    code = "import os\nfrom datacrumbs.analysis.clusters import workerjobs\n"
     code += "with workerjobs.started('slurm:1'): print('runs', flush=True); os.kill(os.getpid(), 9)"
     cluster = slurm.cluster
     done = cluster.login.run(python(cluster), "-c", code, user="alice", check=False)
@@ -194,7 +194,7 @@ def test_jobs_that_end_too_early_are_told(slurm: Slurm, expected: str) -> None:
     """An answer is not waited for when no worker is left to make it."""
     code = """
 import subprocess, distributed
-from datacrumbs.analysis import workerjobs
+from datacrumbs.analysis.clusters import workerjobs
 workerjobs.LOST_SECONDS = 2
 with workerjobs.started("slurm:1") as jobs, distributed.Client(jobs) as client:
     subprocess.run(["scancel", "--user=alice"], check=True)

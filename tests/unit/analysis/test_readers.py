@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import readers
-from datacrumbs.analysis.summarise import summarise
-from datacrumbs.analysis.summary import Summary
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis.reading.trace import open_traces
+from datacrumbs.analysis.summing.summarise import summarise
+from datacrumbs.analysis.summing.summary import Summary
 from tracegen import EPOCH_NS, TraceWriter
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datacrumbs.analysis.reading.trace import open_traces
 from datacrumbs.analysis.report import packing
 from datacrumbs.analysis.report.document import Budget, Maker, prepare
 from datacrumbs.analysis.report.kinds import kind_of
 from datacrumbs.analysis.report.page import SCRIPTS, STYLES, render
 from datacrumbs.analysis.report.spans import Range, depths
-from datacrumbs.analysis.summarise import summarise
-from datacrumbs.analysis.summary import Summary
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis.summing.summarise import summarise
+from datacrumbs.analysis.summing.summary import Summary
 from hypothesis import given
 from hypothesis import strategies as st
 from tracegen import EPOCH_NS, TraceWriter, synthetic

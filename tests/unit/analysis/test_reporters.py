@@ -9,11 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.completeness import Completeness
-from datacrumbs.analysis.reporters import as_json, as_tables, units
-from datacrumbs.analysis.summarise import summarise
-from datacrumbs.analysis.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
-from datacrumbs.analysis.trace import open_traces
+from datacrumbs.analysis import units
+from datacrumbs.analysis.reading.completeness import Completeness
+from datacrumbs.analysis.reading.trace import open_traces
+from datacrumbs.analysis.reporters import as_json, as_tables
+from datacrumbs.analysis.summing.summarise import summarise
+from datacrumbs.analysis.summing.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from tracegen import EPOCH_NS, TraceWriter
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from datacrumbs.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from datacrumbs.analysis.selection import Selection
+    from datacrumbs.analysis.explaining.selection import Selection
 
 
 def add_traces(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def selection_of(args: argparse.Namespace) -> Selection:
     Raises:
         UsageError: the time is no part of a run.
     """
-    from datacrumbs.analysis.selection import Selection, part_of_run
+    from datacrumbs.analysis.explaining.selection import Selection, part_of_run
 
     time = part_of_run(args.time, f"--time {args.time}") if args.time else None
     return Selection(args.file, args.process, args.host, time)

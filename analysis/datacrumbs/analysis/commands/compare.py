@@ -10,8 +10,8 @@ from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_
 from datacrumbs.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from datacrumbs.analysis.comparison import Comparison
-    from datacrumbs.analysis.selection import Selection
+    from datacrumbs.analysis.comparing.comparison import Comparison
+    from datacrumbs.analysis.explaining.selection import Selection
 
 
 class CompareCommand:
@@ -69,7 +69,7 @@ def _two_traces(args: argparse.Namespace) -> Comparison:
 
 
 def _two_groups(args: argparse.Namespace) -> Comparison:
-    from datacrumbs.analysis.selection import parse
+    from datacrumbs.analysis.explaining.selection import parse
 
     if args.slowest or not selection_of(args).all:
         raise UsageError(
@@ -88,9 +88,9 @@ def _two_groups(args: argparse.Namespace) -> Comparison:
 def _compared(args: argparse.Namespace, groups: list[tuple[str, str, Selection]]) -> Comparison:
     """Compares two groups: of each the trace, what it is called, and its calls. One trace alone is read once."""
     from datacrumbs.analysis import progress
-    from datacrumbs.analysis.compare import compare
-    from datacrumbs.analysis.parted import reader
-    from datacrumbs.analysis.sides import profile
+    from datacrumbs.analysis.comparing.compare import compare
+    from datacrumbs.analysis.comparing.sides import profile
+    from datacrumbs.analysis.explaining.parted import reader
 
     names = list(dict.fromkeys(trace for trace, *_ in groups))
     profiles = []
@@ -104,9 +104,9 @@ def _compared(args: argparse.Namespace, groups: list[tuple[str, str, Selection]]
 
 def _one_trace(args: argparse.Namespace) -> Comparison:
     from datacrumbs.analysis import progress
-    from datacrumbs.analysis.compare import compare
-    from datacrumbs.analysis.parted import opened
-    from datacrumbs.analysis.sides import slow_and_typical
+    from datacrumbs.analysis.comparing.compare import compare
+    from datacrumbs.analysis.comparing.sides import slow_and_typical
+    from datacrumbs.analysis.explaining.parted import opened
 
     if not args.function:
         raise UsageError("one trace alone compares calls of a function", "give --function NAME, or a second trace")

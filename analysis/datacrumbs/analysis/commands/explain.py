@@ -41,8 +41,8 @@ class ExplainCommand:
         """Does it and returns the exit code."""
         # DuckDB, numpy and rich take 0.2 s to import: nobody who asks for help should wait for them.
         from datacrumbs.analysis import progress
-        from datacrumbs.analysis.explain import explain
-        from datacrumbs.analysis.parted import opened
+        from datacrumbs.analysis.explaining.explain import explain
+        from datacrumbs.analysis.explaining.parted import opened
         from datacrumbs.analysis.reporters import as_json, explanation_tables
         from datacrumbs.core.text import printable
 

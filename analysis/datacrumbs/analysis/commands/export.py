@@ -34,10 +34,10 @@ class ExportCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         from datacrumbs.analysis import progress
-        from datacrumbs.analysis.completeness import judge
         from datacrumbs.analysis.exports import lines, speedscope, tables
-        from datacrumbs.analysis.reporters.units import count, size
-        from datacrumbs.analysis.trace import open_traces
+        from datacrumbs.analysis.reading.completeness import judge
+        from datacrumbs.analysis.reading.trace import open_traces
+        from datacrumbs.analysis.units import count, size
         from datacrumbs.core.text import printable
 
         write = {

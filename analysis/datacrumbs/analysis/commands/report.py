@@ -40,12 +40,11 @@ class ReportCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         # DuckDB takes 0.1 s to import: nobody who asks for help should wait for it.
-        from datacrumbs.analysis import progress
+        from datacrumbs.analysis import progress, units
+        from datacrumbs.analysis.reading.trace import open_traces
         from datacrumbs.analysis.report.document import STEPS, Budget, prepare, source_names
         from datacrumbs.analysis.report.page import render
-        from datacrumbs.analysis.reporters import units
-        from datacrumbs.analysis.summarise import summarise
-        from datacrumbs.analysis.trace import open_traces
+        from datacrumbs.analysis.summing.summarise import summarise
         from datacrumbs.core.files import write_atomically
         from datacrumbs.core.text import printable
 

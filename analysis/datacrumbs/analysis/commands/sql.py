@@ -43,8 +43,8 @@ class SqlCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         import duckdb
+        from datacrumbs.analysis.reading.trace import open_traces
         from datacrumbs.analysis.reporters import rows
-        from datacrumbs.analysis.trace import open_traces
 
         with open_traces(args.traces) as traces:
             for statement in _CONFINE:

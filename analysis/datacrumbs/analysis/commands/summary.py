@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from datacrumbs.analysis.commands.arguments import add_json, add_scheduler, add_traces, number
 
 if TYPE_CHECKING:
-    from datacrumbs.analysis.gather import Gathered
+    from datacrumbs.analysis.summing.gather import Gathered
 
 
 class SummaryCommand:
@@ -37,13 +37,13 @@ class SummaryCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Does it and returns the exit code."""
         if args.scheduler:
-            from datacrumbs.analysis import cluster_sums
+            from datacrumbs.analysis.clusters import cluster_sums
 
             return _answer(cluster_sums.gathered(args.traces, args.scheduler), args)
-        from datacrumbs.analysis.begun import begin_reading
+        from datacrumbs.analysis.summing.begun import begin_reading
 
         with begin_reading(args.traces) as begun:
-            from datacrumbs.analysis.gather import of_begun
+            from datacrumbs.analysis.summing.gather import of_begun
 
             return _answer(of_begun(begun), args)
 
@@ -51,9 +51,9 @@ class SummaryCommand:
 def _answer(opened: AbstractContextManager[Gathered], args: argparse.Namespace) -> int:
     # numpy, rich and what asks DuckDB take 0.2 s to import: nobody who asks for help should wait for them, and traces
     # are read meanwhile.
-    from datacrumbs.analysis import findings, gain
     from datacrumbs.analysis.reporters import as_json, as_tables
-    from datacrumbs.analysis.summarise import summarise
+    from datacrumbs.analysis.summing import findings, gain
+    from datacrumbs.analysis.summing.summarise import summarise
 
     with opened as whole, ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:
         patterns = pool.submit(gain.patterns_of, whole)

@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 from datacrumbs.analysis.exports.copy import copy
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.reading.trace import Traces
 
 _MANY: Final = "(SELECT count(DISTINCT host) > 1 FROM threads)"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis.catalog import ProcessKey
-from datacrumbs.analysis.columns import chunks
-from datacrumbs.analysis.nest import NO_PARENT, Nest, nest
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.explaining.nest import NO_PARENT, Nest, nest
+from datacrumbs.analysis.reading.catalog import ProcessKey
+from datacrumbs.analysis.reading.columns import chunks
+from datacrumbs.analysis.reading.trace import Traces
 
 SCHEMA: Final = "https://www.speedscope.app/file-format-schema.json"
 _MOST: Final = 200

@@ -8,7 +8,7 @@ from typing import Final
 
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.exports.copy import copy
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.reading.trace import Traces
 
 
 def parquet(traces: Traces, path: Path) -> None:

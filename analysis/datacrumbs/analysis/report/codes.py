@@ -17,11 +17,12 @@ from typing import Final
 
 import duckdb
 import numpy as np
-from datacrumbs.analysis import layers, schema
-from datacrumbs.analysis.catalog import ProcessKey
-from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis import layers
+from datacrumbs.analysis.reading import schema
+from datacrumbs.analysis.reading.catalog import ProcessKey
+from datacrumbs.analysis.reading.columns import Column
+from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report import paths
-from datacrumbs.analysis.trace import Traces
 
 MOST_FUNCTIONS: Final = 63
 MOST_PROCESSES: Final = 127

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Column, chunks
+from datacrumbs.analysis.reading.columns import Column, chunks
 from datacrumbs.analysis.report.numbers import Numbers, Part, Profiled
 from datacrumbs.analysis.report.packing import pack, pack_sorted
 from datacrumbs.analysis.report.waits import Waits

@@ -11,18 +11,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from datacrumbs.analysis import findings, layers, patterns
-from datacrumbs.analysis.catalog import Process, ProcessKey, Run
-from datacrumbs.analysis.nest import nest
+from datacrumbs.analysis import layers
+from datacrumbs.analysis.explaining.nest import nest
 from datacrumbs.analysis.progress import Steps, unseen
+from datacrumbs.analysis.reading.catalog import Process, ProcessKey, Run
+from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report import cubes, lanes, spans, usage
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
 from datacrumbs.analysis.report.numbers import numbered
-from datacrumbs.analysis.summary import FunctionRow, Summary
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.summing import findings, patterns
+from datacrumbs.analysis.summing.summary import FunctionRow, Summary
 
 VERSION: Final = 1
 LAYERS: Final = layers.LAYERS

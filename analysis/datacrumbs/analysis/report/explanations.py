@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from datacrumbs.analysis.explain import explain
-from datacrumbs.analysis.explanation import Explanation
-from datacrumbs.analysis.nest import Nest
-from datacrumbs.analysis.parted import of_traces
+from datacrumbs.analysis.explaining.explain import explain
+from datacrumbs.analysis.explaining.explanation import Explanation
+from datacrumbs.analysis.explaining.nest import Nest
+from datacrumbs.analysis.explaining.parted import of_traces
+from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report.codes import Codes
-from datacrumbs.analysis.trace import Traces
 
 MOST: Final = 6
 """Functions that are explained."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
-from datacrumbs.analysis import lifetimes, schema
-from datacrumbs.analysis.catalog import ProcessKey
+from datacrumbs.analysis.reading import lifetimes, schema
+from datacrumbs.analysis.reading.catalog import ProcessKey
 
 MOST: Final = 4000
 """Processes whose lives are told."""

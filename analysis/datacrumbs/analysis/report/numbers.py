@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis import addedup
-from datacrumbs.analysis.columns import NULL, Calls, Column, chunks
-from datacrumbs.analysis.nest import Nest
+from datacrumbs.analysis.explaining import addedup
+from datacrumbs.analysis.explaining.nest import Nest
+from datacrumbs.analysis.reading.columns import NULL, Calls, Column, chunks
+from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report import codes, paths
 from datacrumbs.analysis.report.codes import MOST_FUNCTIONS, Codes
 from datacrumbs.analysis.report.waits import Waits, move
-from datacrumbs.analysis.trace import Traces
 
 _PART: Final = 1 << 19
 """Calls in a part."""

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Iterable
 
 import numpy as np
-from datacrumbs.analysis.columns import Column
+from datacrumbs.analysis.reading.columns import Column
 
 
 def pack(numbers: Iterable[int] | Column) -> str:

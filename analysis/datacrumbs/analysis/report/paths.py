@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Column, chunks
-from datacrumbs.analysis.nest import NO_PARENT, Nest
-from datacrumbs.analysis.trace import Traces
+from datacrumbs.analysis.explaining.nest import NO_PARENT, Nest
+from datacrumbs.analysis.reading.columns import Column, chunks
+from datacrumbs.analysis.reading.trace import Traces
 
 MOST: Final = 300
 """Nodes that are kept."""

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from datacrumbs.analysis.columns import Column, chunks, concatenated
+from datacrumbs.analysis.reading.columns import Column, chunks, concatenated
 from datacrumbs.analysis.report.cubes import Grid
 from datacrumbs.analysis.report.numbers import Numbers
 from datacrumbs.analysis.report.packing import pack, pack_signed, pack_sorted

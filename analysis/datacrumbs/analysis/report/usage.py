@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import duckdb
 from datacrumbs.analysis import layers
-from datacrumbs.analysis.patterns import FilePattern
 from datacrumbs.analysis.report.codes import Codes
+from datacrumbs.analysis.summing.patterns import FilePattern
 
 USES: Final = ("read", "written", "both", "neither")
 """Whether bytes of a file were read, written, both, or neither: then it was opened or looked at."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from datacrumbs.analysis import caused as elsewhere
-from datacrumbs.analysis.caused import Caused
-from datacrumbs.analysis.columns import Column, chunks, concatenated
-from datacrumbs.analysis.nest import NO_PARENT, Nest
+from datacrumbs.analysis.explaining import caused as elsewhere
+from datacrumbs.analysis.explaining.caused import Caused
+from datacrumbs.analysis.explaining.nest import NO_PARENT, Nest
+from datacrumbs.analysis.reading.columns import Column, chunks, concatenated
+from datacrumbs.analysis.reading.spans import covered, spans, union
+from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report.paths import Tree
-from datacrumbs.analysis.spans import covered, spans, union
-from datacrumbs.analysis.trace import Traces
 
 MOST: Final = 100
 """Nodes of such work; what has less time stays part of its calls' own."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final, TextIO
 
-from datacrumbs.analysis.findings import Finding
-from datacrumbs.analysis.summary import Summary
+from datacrumbs.analysis.summing.findings import Finding
+from datacrumbs.analysis.summing.summary import Summary
 
 VERSION: Final = 1
 """Of the form; names are only ever added to it."""

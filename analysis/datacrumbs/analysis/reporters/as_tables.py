@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
-from datacrumbs.analysis.catalog import ProcessKey
-from datacrumbs.analysis.completeness import Completeness
-from datacrumbs.analysis.findings import Finding
-from datacrumbs.analysis.insight import Insight
+from datacrumbs.analysis.reading.catalog import ProcessKey
+from datacrumbs.analysis.reading.completeness import Completeness
 from datacrumbs.analysis.reporters.tables import Column, number, plain, print_to, write_line, write_table
-from datacrumbs.analysis.reporters.units import bandwidth, count, duration, moment, size
-from datacrumbs.analysis.summary import Header, Summary
+from datacrumbs.analysis.summing.findings import Finding
+from datacrumbs.analysis.summing.insight import Insight
+from datacrumbs.analysis.summing.summary import Header, Summary
+from datacrumbs.analysis.units import bandwidth, count, duration, moment, size
 from rich.console import Console
 from rich.text import Text
 

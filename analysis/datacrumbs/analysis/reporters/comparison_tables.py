@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, TextIO
 
-from datacrumbs.analysis.comparison import Comparison, Side
+from datacrumbs.analysis.comparing.comparison import Comparison, Side
 from datacrumbs.analysis.reporters.tables import Column, number, print_to, write_line, write_table
-from datacrumbs.analysis.reporters.units import count, duration
+from datacrumbs.analysis.units import count, duration
 from datacrumbs.core.text import printable
 from rich.console import Console
 from rich.text import Text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, TextIO
 
-from datacrumbs.analysis.explanation import Explanation, TreeRow
+from datacrumbs.analysis.explaining.explanation import Explanation, TreeRow
 from datacrumbs.analysis.reporters.tables import Column, number, print_to, write_line, write_table, write_title
-from datacrumbs.analysis.reporters.units import count, duration, moment, size
+from datacrumbs.analysis.units import count, duration, moment, size
 from datacrumbs.core.text import printable
 from rich.console import Console
 from rich.text import Text

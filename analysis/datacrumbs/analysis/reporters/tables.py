@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TextIO
 
-from datacrumbs.analysis.reporters.units import count
+from datacrumbs.analysis.units import count
 from datacrumbs.core.text import printable
 from rich import box
 from rich.console import Console

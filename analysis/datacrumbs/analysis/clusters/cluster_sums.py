@@ -1,0 +1,157 @@
+"""The summary of sets that outgrow one machine: the same parts as in gather.py, read by the workers of a Dask cluster.
+
+Each worker reads ranges of files (the traces of nodes, and ranges of large ones), adds them up, and keeps what it read.
+Sums are merged on the workers, a few at a time; the client gets the sums of all, the few lines that are no calls, and
+the answers to a second question. Sums are whole numbers, so the result is the same as without a cluster, however the
+work was shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from datacrumbs.analysis import progress
+from datacrumbs.analysis.clusters.cluster import connected
+from datacrumbs.analysis.reading import catalog, lifetimes, records, sources
+from datacrumbs.analysis.reading.lifetimes import Births
+from datacrumbs.analysis.reading.lines import LineBuffer
+from datacrumbs.analysis.reading.machine import processors, temporary_folder, told_when_short
+from datacrumbs.analysis.reading.read import Note, read_range
+from datacrumbs.analysis.reading.room import Room, Shelf
+from datacrumbs.analysis.summing.adding import Parts
+from datacrumbs.analysis.summing.gather import Gathered, assemble, odd_part
+from datacrumbs.analysis.summing.partial import Partial, merge
+from datacrumbs.analysis.summing.parts import Part
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SMALLEST: Final = 4 << 20
+LARGEST: Final = 64 << 20
+"""Compressed bytes that one task reads: enough to be worth sending, and few enough to do again when a worker dies."""
+_TASKS: Final = 4
+"""For each thread of the cluster, at least, so that nobody waits long for the last."""
+_MERGED: Final = 8
+"""Sums that are merged at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one task read; it stays on its worker, but for `Told`."""
+
+    part: Part
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the client must know of a share: lines that are no plain calls, and what could not be read."""
+
+    source: int
+    lines: tuple[bytes, ...]
+    notes: tuple[Note, ...]
+
+
+@contextmanager
+def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
+    """Has the workers of a Dask cluster read trace files and folders of them for a summary.
+
+    Args:
+        names: files or folders, which the workers find under the same absolute names.
+        scheduler: the address of the cluster's scheduler, such as tcp://login1:8786.
+
+    Raises:
+        UsageError: that is no address.
+        UnavailableError: Dask is not installed, or the scheduler does not answer.
+        NoInputError: a name leads to nothing that can be read, here or on a worker.
+        BusyError: there is not enough memory, here or on a worker.
+    """
+    paths = [path.absolute() for path in sources.find(names)]
+    with (
+        connected(scheduler) as client,
+        temporary_folder() as spill,
+        records.database(Path(spill), processors()) as database,
+        told_when_short(),
+    ):
+        shares = _submit(client, paths)
+        with progress.working("adding up"):
+            told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
+            insert = records.inserter(lambda: database)
+            for one in told:
+                buffer = LineBuffer()
+                for lines in one.lines:
+                    buffer.add(lines)
+                if buffer.size:
+                    insert(one.source, buffer)
+            births = lifetimes.find(database)
+            odd = [part.split(births) for part in odd_part(database)]
+            if births:
+                shares = [client.submit(_split, share, births) for share in shares]
+            sums = [client.submit(_sums, share) for share in shares]
+            while len(sums) > 1:
+                sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
+            whole = merge([*client.gather(sums), *(part.partial for part in odd)])
+
+            def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
+                answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
+                return [*answers, *(getattr(part, method)(*args) for part in odd)]
+
+            words = client.gather([client.submit(_words, share) for share in shares])
+            words += (part.partial.words for part in odd)
+            notes = [note for one in told for note in one.notes]
+            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask)
+
+
+def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
+    """One task for each range of each file; the file's size now is what counts of it."""
+    sizes = [path.stat().st_size for path in paths]
+    threads = max(1, sum(client.nthreads().values()))
+    length = min(LARGEST, max(SMALLEST, sum(sizes) // (_TASKS * threads)))
+    shares = []
+    with progress.bar("reading", sum(sizes)) as advance:
+        for source, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+            for begin in range(0, max(1, size), length):
+                end = min(size, begin + length)
+                share = client.submit(read_share, path, source, begin, end, size, pure=False)
+                share.add_done_callback(lambda _, amount=end - begin: advance(amount))
+                shares.append(share)
+        for share in shares:
+            share.result()
+    return shares
+
+
+def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Share:
+    """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
+    lines: list[bytes] = []
+    with Parts(Shelf(Room())) as parts:
+        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
+        (part,) = parts.finish()
+    return Share(part, Told(source, tuple(lines), tuple(notes)))
+
+
+def _split(share: Share, births: Births) -> Share:
+    return replace(share, part=share.part.split(births))
+
+
+def _sums(share: Share) -> Partial:
+    return share.part.partial
+
+
+def _merged(partials: list[Partial]) -> Partial:
+    return merge(partials)
+
+
+def _told(share: Share) -> Told:
+    return share.told
+
+
+def _words(share: Share) -> dict[str, tuple[str, ...]]:
+    return {name: share.part.partial.words[name] for name in ("function", "thread")}
+
+
+def _answer(share: Share, method: str, args: tuple[Any, ...]) -> Any:
+    return getattr(share.part, method)(*args)

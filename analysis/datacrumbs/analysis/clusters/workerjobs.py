@@ -1,0 +1,182 @@
+"""A Dask cluster of batch jobs, for one answer: `--scheduler slurm:4` and `--scheduler flux:4`.
+
+dask-jobqueue submits the jobs, each with a worker, and cancels them in the end. Dask's scheduler is a part of this
+process; its connections are encrypted with keys that are made for this cluster, and that its workers read from a folder
+of the user's: nobody else on the network can have it run code. What a job is (cores, memory, partition, time limit) is
+said in dask-jobqueue's own configuration.
+
+Workers whose scheduler has died, as after a `kill -9`, end within a minute.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from datacrumbs.analysis import progress
+from datacrumbs.core.errors import BusyError, ConfigError, OutputError, UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from dask_jobqueue import JobQueueCluster
+    from datacrumbs.analysis.clusters.workerkinds import WorkerJob
+
+START_SECONDS: Final = 600.0
+"""How long all jobs may wait in the queue."""
+LOST_SECONDS: Final = 60
+"""How long there may be no worker, later."""
+MOST: Final = 1000
+CONFIGURATION: Final = "~/.config/dask/jobqueue.yaml"
+_WANTED: Final = re.compile(r"(slurm|flux):(\d+)\Z")
+_PAUSE: Final = 0.1
+_LOOK_SECONDS: Final = 5.0
+"""A scheduler is not asked for our jobs more often than this."""
+
+
+def are_wanted(scheduler: str) -> bool:
+    """Whether that is a number of jobs, and no scheduler's address."""
+    return bool(_WANTED.match(scheduler))
+
+
+@contextmanager
+def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueCluster]:
+    """Submits jobs with workers, and waits for the first worker; the others come when they can. Ends all of them.
+
+    Args:
+        wanted: the scheduler and the number of jobs, such as slurm:4.
+        seconds: how long all jobs may wait in the queue.
+
+    Raises:
+        UsageError: that is no number of jobs.
+        UnavailableError: dask-jobqueue is not installed, jobs are not taken or end at once, or all workers went away.
+        ConfigError: Dask's configuration makes no sense.
+        OutputError: there is no place for keys.
+        BusyError: no job has started in time.
+    """
+    kind, count = wanted.split(":")
+    if not 1 <= int(count) <= MOST:
+        raise UsageError(f"'{wanted}' asks for {count} jobs", f"ask for 1 to {MOST}, such as {kind}:4")
+    kinds = _kinds()
+    import dask
+    from distributed.scheduler import NoWorkerError
+
+    kinds.configure()
+    with (
+        _folder(kind) as folder,
+        dask.config.set({"distributed.scheduler.no-workers-timeout": f"{LOST_SECONDS}s"}),
+        _made(kind, kinds.KINDS[kind], folder) as cluster,
+    ):
+        cluster.scale(jobs=int(count))
+        with progress.working(f"waiting for jobs of {kind.capitalize()}"):
+            _wait(cluster, kind, seconds)
+        try:
+            yield cluster
+        except NoWorkerError as error:
+            raise UnavailableError(
+                "all jobs with workers ended before the answer was there",
+                f"give them more time or memory: jobqueue.{kind} in {CONFIGURATION}", who="user",
+            ) from error  # fmt: skip
+
+
+def _kinds() -> ModuleType:
+    """What jobs are. dask-jobqueue answers Ctrl-C in its own way from when it is imported: that is undone."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        from datacrumbs.analysis.clusters import workerkinds
+    except ImportError as error:
+        raise UnavailableError(
+            "dask-jobqueue is not installed where datacrumbs_analyze runs",
+            "pip install 'datacrumbs[dask]'", who="user",
+        ) from error  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return workerkinds
+
+
+@contextmanager
+def _folder(kind: str) -> Iterator[Path]:
+    """A folder of the user's that all nodes see, for keys and for what jobs say."""
+    import dask
+
+    shared = Path(dask.config.get(f"jobqueue.{kind}.shared-temp-directory") or "~").expanduser()
+    try:
+        made = tempfile.TemporaryDirectory(prefix=".datacrumbs-", dir=shared, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"no folder for the keys of workers can be made: {error}",
+            f"name a place for it that all nodes see: jobqueue.{kind}.shared-temp-directory in {CONFIGURATION}",
+        ) from error
+    with made as folder:
+        yield Path(folder)
+
+
+def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
+    """A cluster without workers."""
+    import dask
+    from dask_jobqueue import JobQueueCluster
+    from datacrumbs.analysis.clusters import workerkeys
+
+    def configured(key: str) -> Any:
+        return dask.config.get(f"jobqueue.{kind}.{key}")
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how it chose an address
+            return JobQueueCluster(
+                job_cls=job, config_name=kind, security=workerkeys.made(folder), silence_logs="critical",
+                log_directory=configured("log-directory") or str(folder),
+                scheduler_options={"dashboard": False, **configured("scheduler-options")},
+            )  # fmt: skip
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"Dask cannot make a cluster of jobs: {error}", f"see jobqueue.{kind} in {CONFIGURATION}", who="user"
+        ) from error
+
+
+def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:
+    """Waits for the first worker."""
+    begun = looked = time.monotonic()
+    while not cluster.scheduler.workers:
+        time.sleep(_PAUSE)
+        jobs = list(cluster.workers.values())  # all of them, as soon as the last one was submitted
+        taken = [job for job in jobs if not job.refused]
+        if jobs and not taken:
+            raise UnavailableError(
+                f"no job could be submitted: {jobs[0].refused}", f"see jobqueue.{kind} in {CONFIGURATION}", who="user"
+            )
+        now = time.monotonic()
+        if taken and now - looked > _LOOK_SECONDS:
+            looked = now
+            _check_alive(taken, kind)
+        if now - begun > seconds:
+            why = taken[0].why() if taken else "they are still being submitted"
+            raise BusyError(
+                f"none of {len(cluster.worker_spec)} jobs has started within {seconds:.0f} s: {why}",
+                f"ask again later, or choose another partition: jobqueue.{kind} in {CONFIGURATION}",
+            )
+
+
+def _check_alive(jobs: Sequence[WorkerJob], kind: str) -> None:
+    """Jobs that have all ended need not be waited for."""
+    listed = jobs[0].listed()
+    if listed is None or any(job.job_id in listed for job in jobs):
+        return
+    raise UnavailableError(
+        f"all jobs ended before a worker came: {_last_words(Path(jobs[0].log_directory)) or jobs[0].why()}",
+        f"see jobqueue.{kind} in {CONFIGURATION}",
+        who="user",
+    )
+
+
+def _last_words(folder: Path) -> str:
+    """What the job that wrote last said last; Flux itself has the very last line."""
+    logs = sorted(folder.glob("*-*.???"), key=lambda path: path.stat().st_mtime)
+    lines = [line.strip() for path in logs for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return " / ".join(lines[-2:])
