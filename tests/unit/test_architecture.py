@@ -42,6 +42,24 @@ def test_imports_only_its_own_component_and_core(path: Path) -> None:
             assert len(parts) > 1 and parts[1] in {component, "core"}, f"{component} imports {name}"
 
 
+ROOMS = {
+    "reading": set(), "summing": {"reading"}, "explaining": {"reading", "clusters"},
+    "comparing": {"reading", "explaining"}, "clusters": {"reading", "summing", "explaining"},
+    "report": {"reading", "summing", "explaining"}, "exports": {"reading", "explaining"},
+    "reporters": {"reading", "summing", "explaining", "comparing"},
+}  # fmt: skip
+"""What each package of the analysis may know of the others: answers know nobody who prints them."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_between_the_rooms_of_the_analysis_go_one_way(room: str) -> None:
+    """Only `explaining` asks `clusters`, which asks back: whether calls are here or there is the question's to say."""
+    folder = ROOT / "analysis" / "datacrumbs" / "analysis" / room
+    names = [name.split(".") for path in folder.rglob("*.py") for name in imports(path)]
+    known = {name[2] for name in names if name[:2] == ["datacrumbs", "analysis"]} & (ROOMS.keys() | {"commands"})
+    assert known - {room} <= ROOMS[room]
+
+
 def test_namespace_package_has_no_init() -> None:
     """`datacrumbs` is a PEP 420 namespace: an __init__.py in one component would hide the others."""
     assert not [path for path in ROOT.glob("*/datacrumbs/__init__.py") if not path.parts[-3].startswith(".")]

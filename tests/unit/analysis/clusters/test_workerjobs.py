@@ -14,7 +14,7 @@ from tracegen import synthetic
 ROOT = Path(__file__).resolve().parents[4]
 SCRIPT = """
 import sys
-from datacrumbs.analysis import workerkinds
+from datacrumbs.analysis.clusters import workerkinds
 workerkinds.configure()
 print(workerkinds.KINDS[sys.argv[1]]("tls://login1:4711", "worker", log_directory="/logs").job_script())
 """
@@ -23,7 +23,7 @@ print(workerkinds.KINDS[sys.argv[1]]("tls://login1:4711", "worker", log_director
 GONE = """
 import os, socket, sys, threading
 from pathlib import Path
-from datacrumbs.analysis import workerkeys
+from datacrumbs.analysis.clusters import workerkeys
 keys = workerkeys.made(Path(sys.argv[1]))
 here, there = socket.socketpair()
 def leave():
