@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from datacrumbs.analysis import progress
 from datacrumbs.analysis.clusters.cluster import connected
-from datacrumbs.analysis.reading import catalog, lifetimes, records, sources
+from datacrumbs.analysis.reading import catalog, lifetimes, memory, records, sources
 from datacrumbs.analysis.reading.lifetimes import Births
 from datacrumbs.analysis.reading.lines import LineBuffer
 from datacrumbs.analysis.reading.machine import processors, temporary_folder, told_when_short
@@ -87,14 +87,14 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
                     buffer.add(lines)
                 if buffer.size:
                     insert(one.source, buffer)
-            births = lifetimes.find(database)
+            births, room = lifetimes.find(database), Room(Path(spill), memory.share())
             odd = [part.split(births) for part in odd_part(database)]
             if births:
                 shares = [client.submit(_split, share, births) for share in shares]
             sums = [client.submit(_sums, share) for share in shares]
             while len(sums) > 1:
                 sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
-            whole = merge([*client.gather(sums), *(part.partial for part in odd)])
+            whole = merge([*client.gather(sums), *(part.partial for part in odd)], room)
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
@@ -103,7 +103,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             words = client.gather([client.submit(_words, share) for share in shares])
             words += (part.partial.words for part in odd)
             notes = [note for one in told for note in one.notes]
-            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask)
+            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask, room)
 
 
 def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
@@ -142,7 +142,7 @@ def _sums(share: Share) -> Partial:
 
 
 def _merged(partials: list[Partial]) -> Partial:
-    return merge(partials)
+    return merge(partials, Room())
 
 
 def _told(share: Share) -> Told:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.reading.columns import NO_SUB, Calls, Column
+from datacrumbs.analysis.reading.room import Room
 
 
 def spans(calls: Calls, rows: Column) -> tuple[Column, Column]:
@@ -26,21 +27,27 @@ def union(begin: Column, end: Column) -> tuple[Column, Column]:
     return begin[starts], end[np.append(starts[1:], len(begin)) - 1]
 
 
-def united(rows: Sequence[tuple[Column, Column]]) -> tuple[Column, Column]:
-    """The union of several rows of spans; quickest where each is sorted already."""
+def united(rows: Sequence[tuple[Column, Column]], room: Room) -> tuple[Column, Column]:
+    """The union of several rows of spans; quickest where each is sorted already.
+
+    Args:
+        rows: begins and ends, at least of one.
+        room: for the result.
+    """
     if len(rows) == 1:
-        return union(*rows[0])
+        begin, end = rows[0]
+        return rows[0] if (begin[1:] > end[:-1]).all() else union(begin, end)
     left = [(begin, end) if (begin[1:] >= begin[:-1]).all() else union(begin, end) for begin, end in rows]
     while len(left) > 1:
-        left = [_unite(*left[at : at + 2]) for at in range(0, len(left), 2)]
+        left = [_unite(room, *left[at : at + 2]) for at in range(0, len(left), 2)]
     return left[0]
 
 
-def _unite(one: tuple[Column, Column], other: tuple[Column, Column] | None = None) -> tuple[Column, Column]:
+def _unite(room: Room, one: tuple[Column, Column], other: tuple[Column, Column] | None = None) -> tuple[Column, Column]:
     if other is None:
         return one
     size = len(one[0]) + len(other[0])
-    both = np.empty(size, np.int64), np.empty(size, np.int64)
+    both = room.empty(size, np.int64), room.empty(size, np.int64)
     a, b, c = (
         ffi.new(
             "struct dc_spans *", (len(begin), ffi.from_buffer("int64_t[]", begin), ffi.from_buffer("int64_t[]", end))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,6 +40,8 @@ class Begun:
     database: Callable[[], duckdb.DuckDBPyConnection]
     """Waits for the database that lines which are no plain calls go into."""
     reading: Future[list[Note]]
+    room: Room
+    """For what may be as long as the traces."""
 
     def notes(self) -> list[Note]:
         """Waits until all is read, and returns what could not be.
@@ -68,12 +70,12 @@ def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
     paths = sources.find(names)
     threads = workers or processors()
     stop = threading.Event()
-    with (
-        temporary_folder() as spill,
-        Parts(Shelf(Room(Path(spill), min(ROOM, memory.share())))) as parts,
-        ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-begun") as pool,
-    ):
-        manager = records.database(Path(spill), threads)
+    with ExitStack() as stack:
+        spill = Path(stack.enter_context(temporary_folder()))
+        room = Room(spill, min(ROOM, memory.share()))
+        parts = stack.enter_context(Parts(Shelf(room)))
+        pool = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-begun"))
+        manager = records.database(spill, threads)
         made = pool.submit(manager.__enter__)
 
         def run() -> list[Note]:
@@ -82,7 +84,7 @@ def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
 
         reading = pool.submit(run)
         try:
-            yield Begun(paths, threads, parts, made.result, reading)
+            yield Begun(paths, threads, parts, made.result, reading, room)
         finally:
             stop.set()
             reading.exception()

@@ -13,9 +13,10 @@ import numpy as np
 from datacrumbs.analysis import layers, progress
 from datacrumbs.analysis.reading import catalog, lifetimes, load, profiles, tables
 from datacrumbs.analysis.reading.catalog import Catalog
-from datacrumbs.analysis.reading.columns import Column, Function, Thread, function_of, function_word, thread_of
+from datacrumbs.analysis.reading.columns import Column, Function, Thread, chunks, function_of, function_word, thread_of
 from datacrumbs.analysis.reading.machine import told_when_short
 from datacrumbs.analysis.reading.read import Note
+from datacrumbs.analysis.reading.room import Room
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import Reading, Traces
 from datacrumbs.analysis.summing.begun import Begun, begin_reading
@@ -49,6 +50,8 @@ class Gathered(Reading):
     ask: Ask
     maps: Sequence[Mapping[str, Column]]
     """For each part, what its numbers of functions and threads are here."""
+    room: Room
+    """For what may be as long as the traces."""
 
     @property
     def events(self) -> int:
@@ -111,14 +114,15 @@ class Gathered(Reading):
         ).fetchall()
         for process, begin, end in rows:
             found.setdefault(process, []).append((np.array(begin, np.int64), np.array(end, np.int64)))
-        return {process: united(spans) for process, spans in found.items()}
+        return {process: united(spans, self.room) for process, spans in found.items()}
 
 
 def of_traces(traces: Traces) -> Gathered:
     """The same from calls that are all in memory."""
     calls = traces.calls
     categories = tuple(dict.fromkeys(function.category for function in calls.functions))
-    sums = sums_of([calls.columns], [categories.index(function.category) for function in calls.functions])
+    some = ({name: column[rows] for name, column in calls.columns.items()} for rows in chunks(len(calls)))
+    sums = sums_of(some, [categories.index(function.category) for function in calls.functions], calls.room)
     part = part_of(calls, Partial(words_of(calls), sums))
     identity = {
         "function": np.arange(len(calls.functions), dtype=np.uint32),
@@ -128,6 +132,7 @@ def of_traces(traces: Traces) -> Gathered:
     return Gathered(
         traces.database, traces.layers, traces.sources, traces.catalog, traces.notes, sums, calls.functions,
         calls.threads, calls.files, categories, lambda method, args: [getattr(part, method)(*args)], [identity],
+        calls.room,
     )  # fmt: skip
 
 
@@ -157,10 +162,10 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
         known = pool.submit(catalog.read_catalog, begun.database(), begun.paths)
-        whole = merge([part.partial for part in found])
+        whole = merge([part.partial for part in found], begun.room)
         found = [part.without_sums() for part in found]
         words = [part.partial.words for part in found]
-        yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask)
+        yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask, begun.room)
 
 
 def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
@@ -171,13 +176,13 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
     words, calls = odd.calls()
     functions = [function_of(word).category for word in words["function"]]
     categories = tuple(dict.fromkeys(functions))
-    sums = sums_of([calls.columns], [categories.index(category) for category in functions])
+    sums = sums_of([calls.columns], [categories.index(category) for category in functions], calls.room)
     return [part_of(calls, Partial(words | {"category": categories}, sums), source=LAST)]
 
 
 def assemble(
     database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], known: Catalog,
-    whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask,
+    whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask, room: Room,
 ) -> Gathered:  # fmt: skip
     """Makes the tables of what the calls are about.
 
@@ -189,6 +194,7 @@ def assemble(
         whole: the sums of all parts.
         words: what the numbers of functions and threads stand for, for each part that `ask` asks.
         ask: see `Ask`.
+        room: for what may be as long as the traces.
     """
     records = database.execute("SELECT count(*) FROM records").fetchall()[0][0]
     if max(records, len(whole.sums.tally)) <= _ROW_GROUP:
@@ -206,7 +212,7 @@ def assemble(
     profiles.make(database)
     return Gathered(
         database, of_functions, tuple(paths), known, tuple(notes), whole.sums, functions, threads, whole.words["file"],
-        whole.words["category"], ask, maps,
+        whole.words["category"], ask, maps, room,
     )  # fmt: skip
 
 

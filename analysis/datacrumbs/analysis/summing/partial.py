@@ -21,8 +21,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.reading.columns import Column
+from datacrumbs.analysis.reading.columns import Column, view
 from datacrumbs.analysis.reading.parser import no_memory
+from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.reading.spans import united
 
 _SUMS: Final = [("time_high", "<i8"), ("time_low", "<i8"), ("moved_high", "<i8"), ("moved_low", "<i8")]
@@ -37,6 +38,8 @@ _BUCKETS: Final = np.dtype([("function", "<u8"), ("bucket", "<u8"), ("calls", "<
 _ADDED: Final = ("calls", "errors", "time_high", "time_low", "moved_high", "moved_low")
 SLICES: Final = 2048
 """Slices are at most so many, so they are shorter than 1/1024 of the time from the first to the last of them."""
+_SPANS: Final = 1 << 22
+"""Calls after which the spans of lanes are put on the shelf: each has one at most."""
 
 
 class Lane(NamedTuple):
@@ -79,13 +82,20 @@ NOTHING: Final = Sums(np.empty(0, _TALLY), np.empty(0, _SLICES), 0, np.empty(0, 
 
 
 class Reducer:
-    """Adds up calls; frees what it holds when nobody has it any more."""
+    """Adds up calls; frees what it holds when nobody has it any more.
 
-    def __init__(self) -> None:
+    Args:
+        shelf: where the spans of lanes are kept, which may be as many as calls.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
         made = lib.dc_reducer_create()
         if made == ffi.NULL:
             raise no_memory()
         self._native = ffi.gc(made, lib.dc_reducer_destroy)
+        self._shelf = shelf
+        self._lanes: list[Lane] = []
+        self._calls = 0
 
     def add(self, calls: Any, categories: Column) -> None:
         """Adds calls in the form of C.
@@ -99,30 +109,44 @@ class Reducer:
         """
         if lib.dc_reducer_add(self._native, calls, ffi.from_buffer("uint32_t *", categories)):
             raise no_memory()
+        self._calls += calls.size
+        if self._calls >= _SPANS:
+            self._calls = 0
+            self._lanes += [lane for lane in map(self._cut, self._each_lane()) if len(lane.begin)]
+
+    def _each_lane(self) -> list[Any]:
+        lanes = ffi.cast("struct dc_lane *", self._native.lanes.rows)
+        return [lanes[number] for number in range(self._native.lanes.count)]
+
+    def _cut(self, lane: Any) -> Lane:
+        """What a lane has so far; it begins anew. Spans on both sides of the cut may overlap."""
+        times = {name: view(getattr(lane, name), lane.count, np.int64).copy() for name in ("begin", "end")}
+        lane.count = 0
+        return Lane(int(lane.thread), int(lane.category), **self._shelf.keep(times))
 
     def sums(self) -> Sums:
         """What was added up, once: the spans of lanes are handed over."""
-        lanes = ffi.cast("struct dc_lane *", self._native.lanes.rows)
         return Sums(
             _rows(self._native.tallies, _TALLY), _rows(self._native.slices, _SLICES), int(self._native.shift),
             _rows(self._native.buckets, _BUCKETS),
-            tuple(
+            (*self._lanes, *(
                 Lane(int(one.thread), int(one.category), _times(one, "begin"), _times(one, "end"))
-                for one in (lanes[number] for number in range(self._native.lanes.count))
-            ),
+                for one in self._each_lane()
+            )),
         )  # fmt: skip
 
 
-def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int]) -> Sums:
-    """The sums of calls that are in memory.
+def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int], room: Room) -> Sums:
+    """The sums of calls that are in columns.
 
     Args:
         parts: the columns of calls (columns.py), some calls at a time.
         categories: a number for each function.
+        room: for the spans of lanes.
     """
     kinds = {"ts": "int64_t *", "dur": "int64_t *", "ns": "int64_t *", "ret": "int64_t *", "function": "uint32_t *",
              "thread": "uint32_t *", "file": "uint32_t *"}  # fmt: skip
-    reducer = Reducer()
+    reducer = Reducer(Shelf(room))
     for columns in parts:
         pointers = {name: ffi.from_buffer(kind, columns[name]) for name, kind in kinds.items()}
         calls = ffi.new("struct dc_calls *", {"size": len(columns["ts"]), **pointers})
@@ -130,8 +154,13 @@ def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int]) ->
     return reducer.sums()
 
 
-def merge(partials: Sequence[Partial]) -> Partial:
-    """The sums of all parts."""
+def merge(partials: Sequence[Partial], room: Room) -> Partial:
+    """The sums of all parts.
+
+    Args:
+        partials: the parts.
+        room: for the spans of lanes.
+    """
     words: dict[str, tuple[str, ...]] = {}
     maps: list[dict[str, Column]] = [{} for _ in partials]
     for name in ("function", "thread", "file", "category"):
@@ -146,7 +175,7 @@ def merge(partials: Sequence[Partial]) -> Partial:
     buckets = _joined([partial.sums.buckets for partial in partials], maps, _BUCKETS)
     sums = Sums(
         _added_up(tally, "function", "thread", "file"), slices, shift, _added_up(buckets, "function", "bucket"),
-        tuple(_lanes(partials, maps)),
+        tuple(_lanes(partials, maps, room)),
     )  # fmt: skip
     return Partial(words, sums)
 
@@ -156,14 +185,15 @@ def translation(words: Sequence[str], known: dict[str, int]) -> Column:
     return np.fromiter((known.setdefault(word, len(known)) for word in words), np.uint32, len(words))
 
 
-def _lanes(partials: Sequence[Partial], maps: Sequence[Mapping[str, Column]]) -> Iterable[Lane]:
+def _lanes(partials: Sequence[Partial], maps: Sequence[Mapping[str, Column]], room: Room) -> Iterable[Lane]:
     found: dict[tuple[int, int], list[Lane]] = {}
     for partial, numbers in zip(partials, maps, strict=True):
         for lane in partial.sums.lanes:
             key = int(numbers["thread"][lane.thread]), int(numbers["category"][lane.category])
             found.setdefault(key, []).append(lane)
     for (thread, category), lanes in found.items():
-        yield Lane(thread, category, *(lanes[0][2:] if len(lanes) == 1 else united([lane[2:] for lane in lanes])))
+        several = len(lanes) > 1
+        yield Lane(thread, category, *(united([lane[2:] for lane in lanes], room) if several else lanes[0][2:]))
 
 
 def _joined(parts: Sequence[Any], maps: Sequence[Mapping[str, Column]], kind: Any) -> Any:

@@ -24,7 +24,7 @@ from datacrumbs.analysis.reading.columns import (
 )
 from datacrumbs.analysis.reading.lifetimes import Births, Lives
 from datacrumbs.analysis.reading.parser import Parser
-from datacrumbs.analysis.reading.room import Shelf
+from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.summing.partial import NOTHING, Partial, Reducer, sums_of
 from datacrumbs.analysis.summing.patterns import MOVES, Moves
 
@@ -69,7 +69,7 @@ class Piece:
             self._native(), ffi.from_buffer("uint8_t[]", kinds), ffi.from_buffer("int64_t[]", places),
             ffi.new("struct dc_moves_room *", pointers),
         )  # fmt: skip
-        return Moves(*(column[:count] for column in room))
+        return Moves(*(column[:count].copy() for column in room))  # a slice would keep room for all calls
 
     def _native(self) -> Any:
         columns = {name: _native(column) for name, column in self.columns.items() if name != "dur"}
@@ -104,7 +104,7 @@ class Part:
                 again.append({name: column[name][rows].astype(kind) for name, kind in _KEPT.items()} | {"ts": ts})
             pieces.append(replace(piece, columns=column))
         categories = [words["category"].index(function_of(word).category) for word in words["function"]]
-        sums, anew = self.partial.sums, sums_of(again, categories)
+        sums, anew = self.partial.sums, sums_of(again, categories, Room())
         tally = np.concatenate([sums.tally[~lives.several[sums.tally["thread"]]], anew.tally])
         lanes = *(lane for lane in sums.lanes if not lives.several[lane.thread]), *anew.lanes
         threads = tuple(map(thread_word, lives.threads))
@@ -146,8 +146,7 @@ class Adder:
     """Adds calls up as they come, and keeps of them what a second question may be about."""
 
     def __init__(self, shelf: Shelf) -> None:
-        self._reducer = Reducer()
-        self._shelf = shelf
+        self._reducer, self._shelf = Reducer(shelf), shelf
         self._pieces: list[Piece] = []
         self._categories: dict[str, int] = {}
         self._category = np.empty(0, np.uint32)
@@ -170,7 +169,7 @@ class Adder:
     def part(self, parser: Parser) -> Part:
         """All of it, once: the sums here begin anew, so that they are not in memory twice."""
         words = {name: tuple(parser.words(name)) for name in ("function", "thread", "file")}
-        sums, self._reducer = self._reducer.sums(), Reducer()
+        sums, self._reducer = self._reducer.sums(), Reducer(self._shelf)
         return Part(Partial(words | {"category": tuple(self._categories)}, sums), self._pieces)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.reading import schema
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey
+from datacrumbs.analysis.reading.columns import chunks
 from datacrumbs.analysis.reading.completeness import judge
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import Traces
@@ -162,7 +163,10 @@ def _processes(
 
 def _length(spans: Spans | None) -> int:
     """What spans that do not overlap, in microseconds, are together, in nanoseconds."""
-    return 1000 * int((spans[1] - spans[0]).sum()) if spans else 0
+    if not spans:
+        return 0
+    begin, end = spans
+    return 1000 * sum(int((end[some] - begin[some]).sum()) for some in chunks(len(end)))
 
 
 def _header(
@@ -172,7 +176,7 @@ def _header(
     first, last = traces.database.execute(_SPAN).fetchall()[0]
     started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
     in_io = sum(row.busy_ns for row in processes)
-    io_wall = _length(united(list(busy.values()))) if busy else 0
+    io_wall = _length(united(list(busy.values()), traces.room)) if busy else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
     known = traces.catalog.processes.keys() | {row.key for row in processes}
     hosts = {key.host for key in known}

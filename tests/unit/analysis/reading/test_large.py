@@ -67,6 +67,15 @@ def test_the_report_is_the_same(trace: Path, tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+def test_a_summary_is_the_same(tmp_path: Path) -> None:
+    """Twelve million calls: 192 MB of spans of lanes alone, of which there were three copies in memory."""
+    repeated(trace := tmp_path / "t.pfw.gz", 12_000_000, 120)
+    (work := tmp_path / "work").mkdir()
+    narrow, wide = (analyze(work, "summary", trace, "--json", memory=memory) for memory in (MEMORY + 240, 0))
+    assert (narrow.returncode, narrow.stderr) == (0, ""), narrow.stderr
+    assert narrow.stdout == wide.stdout
+
+
 def test_an_export_has_the_same_rows(trace: Path, tmp_path: Path) -> None:
     """In whichever order several threads wrote them."""
     sums = []

@@ -10,7 +10,7 @@ import pytest
 from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import open_traces
-from datacrumbs.analysis.summing import begun, gain, patterns
+from datacrumbs.analysis.summing import begun, gain, partial, patterns
 from datacrumbs.analysis.summing.gather import gathered
 from datacrumbs.analysis.summing.partial import Partial, bounds, merge
 from datacrumbs.analysis.summing.parts import piece
@@ -45,6 +45,7 @@ def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatc
     with gathered([str(trace)], workers=2) as parted:
         expected = summarise(parted), gain.patterns_of(parted)
     monkeypatch.setattr(begun, "ROOM", 100_000)
+    monkeypatch.setattr(partial, "_SPANS", 10_000)  # so that lanes are cut, too
     with gathered([str(trace)], workers=2) as parted:
         spilled = summarise(parted), gain.patterns_of(parted)
     assert spilled == expected and expected[1]
@@ -85,7 +86,7 @@ def test_spans_of_several_are_united_to_the_time_that_any_covers(rows: list[list
         (np.array([b for b, _ in row], np.int64), np.array([b + n + 1 for b, n in row], np.int64)) for row in rows
     ]
     covered = sorted({moment for row in rows for begin, length in row for moment in range(begin, begin + length + 1)})
-    begins, ends = united(columns)
+    begins, ends = united(columns, Room())
     assert [moment for b, e in zip(begins.tolist(), ends.tolist(), strict=True) for moment in range(b, e)] == covered
     assert (begins[1:] > ends[:-1]).all()
 
@@ -149,7 +150,7 @@ def test_sums_of_two_parts_are_the_sums_of_all(
 
     found = [one for one in (totals(calls[:cut]), totals(calls[cut:])) if one]
     everything = totals(calls)
-    assert everything and named(merge(found)) == named(merge([everything]))
+    assert everything and named(merge(found, Room())) == named(merge([everything], Room()))
     assert everything.sums.events == len(calls)
 
 
