@@ -151,7 +151,8 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
         NoInputError: a file cannot be read.
         BusyError: the machine has not enough memory and temporary space.
     """
-    notes = begun.notes()
+    with told_when_short():
+        notes = begun.notes()
     with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
         found = [*begun.parts.finish(), *odd_part(begun.database())]
         births = lifetimes.find(begun.database())
