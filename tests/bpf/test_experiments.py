@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.ebpf, pytest.mark.timeout(300)]
 
 PIECES, SIZE = 64, 65536
 CALLS = ("pread64", "pwrite64", "fsync")
+TRIES = ("", "-again", "-once-more")
 Run = Callable[..., tuple[Path, dict[str, int], Watched]]
 EVENTS = (
     "filemap:mm_filemap_add_to_page_cache|block:block_rq_(issue|complete)|jbd2:jbd2_(start|end)_commit"
@@ -98,7 +99,7 @@ def check_times(traced: Run, mode: str, function: str, file: str = "") -> None:
     those programs, such as an interrupt, counts for one tool only: then the experiment is made again, twice at most.
     """
     ratios = []
-    for again in ("", "-again", "-once-more"):
+    for again in TRIES:
         trace, _, seen = traced(mode, again)
         answer = explained(trace, function, file)
         assert answer.spread.calls == PIECES == seen.number(function)
@@ -106,6 +107,22 @@ def check_times(traced: Run, mode: str, function: str, file: str = "") -> None:
         if ratios[-1] == pytest.approx(1, rel=0.05):
             return
     raise AssertionError(f"{mode}, {function}: {ratios} of what bpftrace says")
+
+
+def at_the_device(traced: Run, mode: str, function: str, file: str = "") -> tuple[Path, dict[str, int], Explanation]:
+    """A try in which every call has a request at the device, what the kernel counted, and the explanation.
+
+    Of a few requests, in about one run of fifty, no tracepoint says that they are this thread's: then the experiment is
+    made again, twice at most.
+    """
+    found = []
+    for again in TRIES:
+        trace, counted, _ = traced(mode, again)
+        answer = explained(trace, function, file)
+        found.append(answer.device.with_calls)
+        if answer.device.with_calls >= PIECES:
+            return trace, counted, answer
+    raise AssertionError(f"{mode}, {function}: {found} of {PIECES} calls with a request")
 
 
 def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
@@ -118,11 +135,10 @@ def bytes_at_device(trace: Path, *, nameless: bool = False) -> int:
 
 def test_cold_reads_are_the_devices(traced: Run) -> None:
     """All reads miss the page cache, and the bytes at the device are those that the kernel counted for the process."""
-    trace, counted, _ = traced("cold")
-    answer = explained(trace, "pread64", "/experiments/data")
+    trace, counted, answer = at_the_device(traced, "cold", "pread64", "/experiments/data")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert "block_rq" in answer.sentences[0] and "block device" in answer.sentences[0]
-    assert answer.page_cache.with_calls == PIECES and answer.device.with_calls >= PIECES
+    assert answer.page_cache.with_calls == PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["read_bytes"], rel=0.05)
     assert counted["read_bytes"] == pytest.approx(PIECES * SIZE, rel=0.05)
     check_times(traced, "cold", "pread64", "/experiments/data")
@@ -163,8 +179,7 @@ def test_the_device_is_no_difference_where_nobody_waits_for_it(traced: Run, mode
 
 
 def test_direct_writes_are_the_devices(traced: Run) -> None:
-    trace, counted, _ = traced("direct")
-    answer = explained(trace, "pwrite64")
+    trace, counted, answer = at_the_device(traced, "direct", "pwrite64")
     assert (answer.cause.layer, answer.cause.function) == ("block device", "block_rq"), answer.sentences
     assert answer.device.with_calls == PIECES
     assert bytes_at_device(trace, nameless=True) == pytest.approx(counted["write_bytes"], rel=0.05)
@@ -173,8 +188,7 @@ def test_direct_writes_are_the_devices(traced: Run) -> None:
 
 def test_synced_writes_wait_below_fsync(traced: Run) -> None:
     """It is fsync that waits, for the device or the journal; the writes beside it do not."""
-    trace, counted, _ = traced("synced")
-    answer = explained(trace, "fsync")
+    trace, counted, answer = at_the_device(traced, "synced", "fsync")
     assert answer.cause.layer in ("block device", "file system") and not answer.cause.own, answer.sentences
     assert answer.device.with_calls == answer.spread.calls == PIECES
     assert bytes_at_device(trace) == pytest.approx(counted["write_bytes"], rel=0.05)
