@@ -149,7 +149,8 @@ def resolve(traces: Parted, function: str, which: Selection) -> Choice:
 def nothing_chosen(function: str) -> NoInputError:
     """What to raise where no call is left."""
     what = f"no call of '{function}'" if function else "no call"
-    return NoInputError(f"{what} is of that file and process, or in that time", "leave out some of the conditions")
+    where = "of that file, process and node, or in that time"
+    return NoInputError(f"{what} is {where}", "leave out some of the conditions")
 
 
 class Matcher:

@@ -1,4 +1,4 @@
-"""What a summary is made of, gathered from parts: those of a machine's own workers, or of a cluster's (cluster.py)."""
+"""What a summary is made of, gathered from parts: of a machine's own workers, or of a cluster's (cluster_sums.py)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Sums over a part of the calls, which add up to the sums of all: what a summary is made of.
 
 native/reduce.c makes them; `merge` adds up those of several parts, in any order and in as many steps as one likes, and
-always with the same result. So a trace need not fit into memory, and its parts may be on several machines (cluster.py).
+always with the same result. So a trace need not fit into memory, and its parts may be on several machines
+(cluster_sums.py).
 
     tally      function, thread, file: calls, errors, longest, first, last, time, moved
     slices     function, slice: calls that begin while ts >> shift == slice

@@ -194,7 +194,7 @@ def test_filters(tmp_path: Path) -> None:
     assert explained(path, file="c.txt").spread.calls == 1
     assert explained(path, host="node1", time=(0.0005, 2.0)).spread.calls == 2
     assert explained(path, process="8").spread.total_ns == explained(path, process="--fast").spread.total_ns == 70 * US
-    with pytest.raises(NoInputError, match="of that file and process"):
+    with pytest.raises(NoInputError, match="of that file, process and node"):
         explained(path, file="nothing")
     with pytest.raises(NoInputError, match=r"no call of 'raed'") as error:
         explained(path, "raed")
