@@ -60,8 +60,18 @@ struct dc_reducer {
 };
 struct dc_reducer *dc_reducer_create(void);
 void dc_reducer_destroy(struct dc_reducer *reducer);
-void dc_times_free(int64_t *times);
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
+struct dc_sums {
+  const struct dc_tally *tallies;
+  const struct dc_slice *slices;
+  const struct dc_bucket *buckets;
+  size_t tally_count, slice_count, bucket_count;
+  unsigned int shift;
+};
+int dc_reducer_join(struct dc_reducer *reducer, const struct dc_sums *sums, const uint32_t *function,
+                    const uint32_t *thread, const uint32_t *file);
+int64_t *dc_times_take(int64_t **times, size_t count);
+void dc_times_free(int64_t *times);
 
 struct dc_spans {
   size_t size;
@@ -77,16 +87,16 @@ struct dc_column {
 struct dc_kept {
   size_t size;
   int64_t base;
-  struct dc_column function, thread, file, ts, ns, ret, offset;
+  struct dc_column function, thread, file, ts, dur, ns, ret, offset;
 };
+void *dc_kept_copy(const struct dc_calls *calls, struct dc_kept *kept, size_t *bytes);
+void dc_kept_free(void *block);
 struct dc_moves_room {
   uint16_t *file;
   uint32_t *thread;
   uint8_t *kind;
   int64_t *ts, *ret, *offset;
 };
-void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]);
-void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
 size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
                      const struct dc_moves_room *moves);

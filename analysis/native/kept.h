@@ -5,9 +5,7 @@
 #ifndef DATACRUMBS_KEPT_H
 #define DATACRUMBS_KEPT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "calls.h"
 
 struct dc_column {
   const void *at;
@@ -15,17 +13,24 @@ struct dc_column {
   bool is_signed;
 };
 
+/** Calls of one stretch of a file. What is unknown is below all that is known: no more than DC_NO_RET and DC_NO_OFFSET. */
 struct dc_kept {
   size_t size;
   int64_t base; /* what to add to `ts` */
-  struct dc_column function, thread, file, ts, ns, ret, offset;
+  struct dc_column function, thread, file, ts, dur, ns, ret, offset;
 };
 
-/** The least and the greatest number of a column of at least one, where nothing counts as less than `floor`. */
-void dc_column_bounds(const struct dc_column *column, size_t size, int64_t floor, int64_t bounds[2]);
+#define DC_NO_RET (-4096) /* less than what any call returns as an error */
+#define DC_NO_OFFSET (-1)
 
-/** Copies a column into numbers of `width` bytes, which hold them: less `base`, and nothing less than `floor`. */
-void dc_column_copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width);
+/**
+ * Copies calls, of which there is at least one.
+ *
+ * @param bytes how long the block is
+ * @return a block of memory with all columns; NULL when memory is short
+ */
+void *dc_kept_copy(const struct dc_calls *calls, struct dc_kept *kept, size_t *bytes);
+void dc_kept_free(void *block);
 
 /** Rows of calls that last from `low` up to below `high` nanoseconds, by function. Returns how many. */
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICES 2048 /* at most; see partial.py for why they are fine enough */
+#define SLICES 2048 /* at most; so each is shorter than 1/1024 of the time from the first to the last */
 
 #define AHEAD 32 /* tallies are many and met in any order, so they are fetched some calls ahead */
 
@@ -17,7 +17,7 @@ struct call {
   size_t hash; /* of its tally */
 };
 
-static inline uint64_t tally_key(const struct call *call) { return (uint64_t)call->thread << 32 | call->function; }
+static inline uint64_t tally_key(uint32_t function, uint32_t thread) { return (uint64_t)thread << 32 | function; }
 
 static inline void add(struct dc_sum *sum, int64_t number) {
   sum->high += number >> 32;
@@ -41,34 +41,50 @@ static struct dc_slice *slice_of(struct dc_rows *slices, uint64_t function, int6
   return slice;
 }
 
-/** Makes slices as long as it takes for all to be few. */
-static bool widen(struct dc_reducer *reducer) {
-  unsigned int shift = reducer->shift;
+static inline void join(struct dc_sum *sum, const struct dc_sum *other) {
+  sum->high += other->high;
+  sum->low += other->low;
+}
+
+/** Adds slices that are shorter by 2^shift. */
+static bool join_slices(struct dc_rows *slices, const struct dc_slice *parts, size_t count, unsigned int shift,
+                        const uint32_t *function) {
+  for (const struct dc_slice *part = parts; part < parts + count; part++) {
+    uint64_t number = function ? function[part->function] : part->function;
+    struct dc_slice *slice = slice_of(slices, number, part->slice >> shift);
+    if (!slice)
+      return false;
+    slice->calls += part->calls;
+    slice->first = part->first < slice->first ? part->first : slice->first;
+    slice->last = part->last > slice->last ? part->last : slice->last;
+    join(&slice->time, &part->time);
+    join(&slice->moved, &part->moved);
+  }
+  return true;
+}
+
+/** Makes slices as long as it takes for all to be few, and no shorter than `shift` says. */
+static bool widen(struct dc_reducer *reducer, unsigned int shift) {
+  shift = shift > reducer->shift ? shift : reducer->shift;
   while ((reducer->last >> shift) - (reducer->first >> shift) >= SLICES)
     shift++;
   if (shift == reducer->shift)
     return true;
   struct dc_rows wider;
   dc_rows_init(&wider, sizeof(struct dc_slice));
-  for (size_t i = 0; i < reducer->slices.count; i++) {
-    const struct dc_slice *part = &((struct dc_slice *)reducer->slices.rows)[i];
-    struct dc_slice *slice = slice_of(&wider, part->function, part->slice >> (shift - reducer->shift));
-    if (!slice) {
-      dc_rows_deinit(&wider);
-      return false;
-    }
-    slice->calls += part->calls;
-    slice->first = part->first < slice->first ? part->first : slice->first;
-    slice->last = part->last > slice->last ? part->last : slice->last;
-    slice->time.high += part->time.high;
-    slice->time.low += part->time.low;
-    slice->moved.high += part->moved.high;
-    slice->moved.low += part->moved.low;
+  if (!join_slices(&wider, reducer->slices.rows, reducer->slices.count, shift - reducer->shift, NULL)) {
+    dc_rows_deinit(&wider);
+    return false;
   }
   dc_rows_deinit(&reducer->slices);
   reducer->slices = wider;
   reducer->shift = shift;
   return true;
+}
+
+static inline void see(struct dc_reducer *reducer, int64_t begin) {
+  reducer->first = begin < reducer->first ? begin : reducer->first;
+  reducer->last = begin > reducer->last ? begin : reducer->last;
 }
 
 /** Adds a span to those of its lane, of which the last ones may come to be part of it. */
@@ -113,15 +129,19 @@ static bool add_to_slice(struct dc_reducer *reducer, const struct call *call) {
   return true;
 }
 
-static bool add_to_tally(struct dc_rows *tallies, const struct call *call) {
-  uint64_t who = tally_key(call);
-  struct dc_tally *tally = dc_rows_find(tallies, who, call->file, call->hash);
-  if (!tally) {
-    if (!(tally = dc_rows_add(tallies, who, call->file)))
-      return false;
+static struct dc_tally *tally_of(struct dc_rows *tallies, uint64_t who, uint32_t file, size_t hash) {
+  struct dc_tally *tally = dc_rows_find(tallies, who, file, hash);
+  if (!tally && (tally = dc_rows_add(tallies, who, file))) {
     tally->first = INT64_MAX;
     tally->last = INT64_MIN;
   }
+  return tally;
+}
+
+static bool add_to_tally(struct dc_rows *tallies, const struct call *call) {
+  struct dc_tally *tally = tally_of(tallies, tally_key(call->function, call->thread), call->file, call->hash);
+  if (!tally)
+    return false;
   tally->calls++;
   tally->errors += call->failed;
   tally->longest = call->ns > tally->longest ? call->ns : tally->longest;
@@ -154,7 +174,7 @@ static struct call look(const struct dc_reducer *reducer, const struct dc_calls 
                       calls->thread[row],
                       calls->file[row],
                       0};
-  call.hash = dc_rows_hash(tally_key(&call), call.file);
+  call.hash = dc_rows_hash(tally_key(call.function, call.thread), call.file);
   dc_rows_expect_place(&reducer->tallies, call.hash);
   return call;
 }
@@ -162,11 +182,9 @@ static struct call look(const struct dc_reducer *reducer, const struct dc_calls 
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category) {
   if (!calls->size)
     return 0;
-  for (size_t row = 0; row < calls->size; row++) {
-    reducer->first = calls->ts[row] < reducer->first ? calls->ts[row] : reducer->first;
-    reducer->last = calls->ts[row] > reducer->last ? calls->ts[row] : reducer->last;
-  }
-  if (!widen(reducer))
+  for (size_t row = 0; row < calls->size; row++)
+    see(reducer, calls->ts[row]);
+  if (!widen(reducer, 0))
     return -ENOMEM;
   for (size_t done = 0; done < calls->size;) {
     struct call some[AHEAD];
@@ -180,6 +198,40 @@ int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, con
         return -ENOMEM;
     done += count;
   }
+  return 0;
+}
+
+int dc_reducer_join(struct dc_reducer *reducer, const struct dc_sums *sums, const uint32_t *function,
+                    const uint32_t *thread, const uint32_t *file) {
+  for (size_t i = 0; i < sums->tally_count; i++) {
+    const struct dc_tally *part = &sums->tallies[i];
+    uint64_t who = tally_key(function[part->function], thread[part->thread]);
+    uint32_t where = file[part->file];
+    struct dc_tally *tally = tally_of(&reducer->tallies, who, where, dc_rows_hash(who, where));
+    if (!tally)
+      return -ENOMEM;
+    tally->calls += part->calls;
+    tally->errors += part->errors;
+    tally->longest = part->longest > tally->longest ? part->longest : tally->longest;
+    tally->first = part->first < tally->first ? part->first : tally->first;
+    tally->last = part->last > tally->last ? part->last : tally->last;
+    join(&tally->time, &part->time);
+    join(&tally->moved, &part->moved);
+  }
+  for (size_t i = 0; i < sums->bucket_count; i++) {
+    const struct dc_bucket *part = &sums->buckets[i];
+    struct dc_bucket *bucket = dc_rows_get(&reducer->buckets, function[part->function], part->bucket);
+    if (!bucket)
+      return -ENOMEM;
+    bucket->calls += part->calls;
+  }
+  for (size_t i = 0; i < sums->slice_count; i++)
+    see(reducer, sums->slices[i].slice << sums->shift);
+  if (!sums->slice_count)
+    return 0;
+  if (!widen(reducer, sums->shift) ||
+      !join_slices(&reducer->slices, sums->slices, sums->slice_count, reducer->shift - sums->shift, function))
+    return -ENOMEM;
   return 0;
 }
 
@@ -209,6 +261,12 @@ void dc_reducer_destroy(struct dc_reducer *reducer) {
   dc_rows_deinit(&reducer->buckets);
   dc_rows_deinit(&reducer->lanes);
   free(reducer);
+}
+
+int64_t *dc_times_take(int64_t **times, size_t count) {
+  int64_t *taken = realloc(*times, count * sizeof(*taken));
+  *times = taken ? NULL : *times;
+  return taken;
 }
 
 void dc_times_free(int64_t *times) { free(times); }

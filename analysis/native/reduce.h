@@ -59,7 +59,26 @@ void dc_reducer_destroy(struct dc_reducer *reducer);
  */
 int dc_reducer_add(struct dc_reducer *reducer, const struct dc_calls *calls, const uint32_t *category);
 
-/** Frees a column of a lane that somebody took out of it. */
+/** Rows of a reducer, and its shift. */
+struct dc_sums {
+  const struct dc_tally *tallies;
+  const struct dc_slice *slices;
+  const struct dc_bucket *buckets;
+  size_t tally_count, slice_count, bucket_count;
+  unsigned int shift;
+};
+
+/**
+ * Adds the sums of other calls, but for their lanes.
+ *
+ * @param function, thread, file what the numbers in those are here
+ * @return 0 or -ENOMEM
+ */
+int dc_reducer_join(struct dc_reducer *reducer, const struct dc_sums *sums, const uint32_t *function,
+                    const uint32_t *thread, const uint32_t *file);
+
+/** Takes a lane's begins or ends out of it, which somebody frees; NULL: there are none, or memory is short. */
+int64_t *dc_times_take(int64_t **times, size_t count);
 void dc_times_free(int64_t *times);
 
 #endif

@@ -105,7 +105,7 @@ class Room:
 
 
 class Shelf:
-    """Keeps columns for good, small ones in one file together; several threads may ask at once."""
+    """Keeps data for good, small ones in one file together; several threads may ask at once."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -113,15 +113,17 @@ class Shelf:
         self._block: Column | None = None
         self._size = 0
 
-    def keep(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The same columns, wherever they are then. Nobody may change them any more.
+    def keep(self, data: memoryview) -> memoryview:
+        """The same data, wherever they are then. Nobody may change them any more.
 
         Raises:
             BusyError: there is no space on the disk.
         """
-        if self._room.take(sum(column.nbytes for column in columns.values())):
-            return dict(columns)
-        return {name: self.copy(column) for name, column in columns.items()}
+        if self._room.take(data.nbytes):
+            return data
+        kept = self._cut(data.nbytes).data
+        kept[:] = data.cast("B")
+        return kept
 
     def copy(self, column: Column) -> Column:
         """A copy of a column on the disk.

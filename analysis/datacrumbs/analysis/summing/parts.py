@@ -20,28 +20,22 @@ from datacrumbs.analysis.reading.columns import (
     function_word,
     thread_of,
     thread_word,
-    view,
 )
 from datacrumbs.analysis.reading.lifetimes import Births, Lives
-from datacrumbs.analysis.reading.parser import Parser
-from datacrumbs.analysis.reading.room import Room, Shelf
-from datacrumbs.analysis.summing.partial import NOTHING, Partial, Reducer, sums_of
+from datacrumbs.analysis.reading.room import Room
+from datacrumbs.analysis.summing.adding import Kept
+from datacrumbs.analysis.summing.partial import NOTHING, Partial, Sums, sums_of
 from datacrumbs.analysis.summing.patterns import MOVES, Moves
 
 _KEPT: Final = {"function": np.uint32, "thread": np.uint32, "file": np.uint32, "ts": np.int64, "dur": np.int64,
                 "ns": np.int64, "ret": np.int64, "offset": np.int64}  # fmt: skip
-_NO_RET: Final = -4096
-"""Below all that calls return as an error."""
-
-
-_LEAST: Final = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Calls of one stretch of a file, in its order; each column in the narrowest form that holds it.
 
-    Where they are unknown, `ret` is no more than `_NO_RET`, and `offset` below zero.
+    What is unknown of `ret` and `offset` is below all that is known (native/kept.h).
     """
 
     source: int
@@ -72,7 +66,10 @@ class Piece:
         return Moves(*(column[:count].copy() for column in room))  # a slice would keep room for all calls
 
     def _native(self) -> Any:
-        columns = {name: _native(column) for name, column in self.columns.items() if name != "dur"}
+        columns = {
+            name: {"at": ffi.from_buffer(column), "width": column.itemsize, "is_signed": column.dtype.kind == "i"}
+            for name, column in self.columns.items()
+        }
         return ffi.new("struct dc_kept *", {"size": len(self.columns["ts"]), "base": self.base, **columns})
 
 
@@ -100,7 +97,7 @@ class Part:
             if len(rows):
                 thread, ts = column["thread"].astype(np.uint32), column["ts"][rows].astype(np.int64) + piece.base
                 thread[rows] = lives.numbers(thread[rows], ts)
-                column["thread"] = _narrow(thread)
+                column["thread"] = thread
                 again.append({name: column[name][rows].astype(kind) for name, kind in _KEPT.items()} | {"ts": ts})
             pieces.append(replace(piece, columns=column))
         categories = [words["category"].index(function_of(word).category) for word in words["function"]]
@@ -142,60 +139,21 @@ class Part:
         return [((piece.source, piece.offset, piece.number), piece.moves(kind_of, place_of)) for piece in self.pieces]
 
 
-class Adder:
-    """Adds calls up as they come, and keeps of them what a second question may be about."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._reducer, self._shelf = Reducer(shelf), shelf
-        self._pieces: list[Piece] = []
-        self._categories: dict[str, int] = {}
-        self._category = np.empty(0, np.uint32)
-
-    def add(self, parser: Parser, source: int, offset: int) -> None:
-        """Adds up the calls that a parser took from a file's part, which begins at `offset`."""
-        with parser.held() as native:
-            if native is None or not native.calls.size:
-                return
-            if len(self._category) < native.functions.count:
-                self._category = np.array([self._number(word) for word in parser.words("function")], np.uint32)
-            calls = native.calls
-            self._reducer.add(ffi.addressof(native, "calls"), self._category)
-            columns = {name: view(getattr(calls, name), calls.size, kind) for name, kind in _KEPT.items()}
-            self._pieces.append(piece(columns, source, offset, len(self._pieces), self._shelf))
-
-    def _number(self, word: str) -> int:
-        return self._categories.setdefault(function_of(word).category, len(self._categories))
-
-    def part(self, parser: Parser) -> Part:
-        """All of it, once: the sums here begin anew, so that they are not in memory twice."""
-        words = {name: tuple(parser.words(name)) for name in ("function", "thread", "file")}
-        sums, self._reducer = self._reducer.sums(), Reducer(self._shelf)
-        return Part(Partial(words | {"category": tuple(self._categories)}, sums), self._pieces)
+def read(words: Mapping[str, tuple[str, ...]], sums: Sums, found: Sequence[Kept]) -> Part:
+    """What a worker read (adding.py)."""
+    pieces = [Piece(one.source, one.offset, number, _columns(one), one.native.base) for number, one in enumerate(found)]
+    return Part(Partial(words, sums), pieces)
 
 
-def piece(columns: Mapping[str, Column], source: int, offset: int, number: int, shelf: Shelf) -> Piece:
-    """Keeps a copy of columns that somebody else owns."""
-    base = int(columns["ts"].min())
-    floors = {"ret": _NO_RET, "offset": -1}
-    kept = {
-        name: _narrow(column, base if name == "ts" else 0, floors.get(name, _LEAST)) for name, column in columns.items()
-    }
-    return Piece(source, offset, number, shelf.keep(kept), base)
-
-
-def _narrow(column: Column, base: int = 0, floor: int = _LEAST) -> Column:
-    native, bounds = ffi.new("struct dc_column *", _native(column)), ffi.new("int64_t[2]")
-    lib.dc_column_bounds(native, len(column), floor, bounds)
-    low, high = bounds[0] - base, bounds[1] - base
-    kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
-    fits = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
-    narrow: Column = np.empty(len(column), next(fits, np.int64))
-    lib.dc_column_copy(native, len(column), floor, base, ffi.from_buffer(narrow), narrow.itemsize)
-    return narrow
-
-
-def _native(column: Column) -> dict[str, Any]:
-    return {"at": ffi.from_buffer(column), "width": column.itemsize, "is_signed": column.dtype.kind == "i"}
+def _columns(kept: Kept) -> dict[str, Column]:
+    """Its columns, which lie one behind another, each from a multiple of eight bytes on."""
+    columns, at = {}, 0
+    for name in _KEPT:
+        column = getattr(kept.native, name)
+        kind = np.dtype(f"{'i' if column.is_signed else 'u'}{column.width}")
+        columns[name] = np.frombuffer(kept.block, kind, kept.native.size, at)
+        at += -(-columns[name].nbytes // 8) * 8
+    return columns
 
 
 def part_of(calls: Calls, partial: Partial, source: int = 0) -> Part:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datacrumbs.analysis._columns import ffi
 from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import open_traces
-from datacrumbs.analysis.summing import begun, gain, partial, patterns
+from datacrumbs.analysis.summing import begun, gain, partial, parts, patterns, reducer
+from datacrumbs.analysis.summing.adding import kept
 from datacrumbs.analysis.summing.gather import gathered
 from datacrumbs.analysis.summing.partial import Partial, bounds, merge
-from datacrumbs.analysis.summing.parts import piece
 from datacrumbs.analysis.summing.summarise import summarise
 from datacrumbs.analysis.summing.summary import Summary
 from hypothesis import given, settings
@@ -45,7 +46,7 @@ def test_what_does_not_fit_goes_to_a_file_and_comes_back(trace: Path, monkeypatc
     with gathered([str(trace)], workers=2) as parted:
         expected = summarise(parted), gain.patterns_of(parted)
     monkeypatch.setattr(begun, "ROOM", 100_000)
-    monkeypatch.setattr(partial, "_SPANS", 10_000)  # so that lanes are cut, too
+    monkeypatch.setattr(reducer, "_SPANS", 10_000)  # so that lanes are cut, too
     with gathered([str(trace)], workers=2) as parted:
         spilled = summarise(parted), gain.patterns_of(parted)
     assert spilled == expected and expected[1]
@@ -64,16 +65,19 @@ def test_patterns_found_in_parts_are_those_of_all_calls(trace: Path) -> None:
 def test_a_piece_keeps_what_counts_of_each_number(rows: list[tuple[int, int, int]]) -> None:
     """In whatever width it takes; results below all errors, and negative offsets, are the same as none."""
     ret, offset, file = (list(column) for column in zip(*rows, strict=True))
+    size, zeros = len(rows), [0] * len(rows)
     columns = {
-        "ts": np.arange(5, 5 + len(rows)), "ret": np.array(ret, np.int64), "offset": np.array(offset, np.int64),
-        "file": np.array(file, np.uint32),
-    }  # fmt: skip
-    kept = piece(columns, 0, 0, 0, Shelf(Room()))
-    assert (kept.columns["ts"] + kept.base).tolist() == columns["ts"].tolist()
-    assert kept.columns["ret"].tolist() == [max(number, -4096) for number in ret]
-    assert kept.columns["offset"].tolist() == [max(number, -1) for number in offset]
-    assert kept.columns["file"].tolist() == file
-    assert kept.columns["file"].itemsize == next(width for width in (1, 2, 4) if max(file) < 1 << 8 * width)
+        "int64_t": {"ts": list(range(5, 5 + size)), "dur": zeros, "ns": zeros, "ret": ret, "offset": offset},
+        "uint32_t": {"function": zeros, "thread": zeros, "file": file},
+    }
+    pointers = {name: ffi.new(f"{kind}[]", some[name]) for kind, some in columns.items() for name in some}
+    calls = ffi.new("struct dc_calls *", {"size": size, **pointers})
+    (piece,) = parts.read({}, partial.NOTHING, [kept(calls[0], 0, 0, Shelf(Room()))]).pieces
+    assert (piece.columns["ts"] + piece.base).tolist() == columns["int64_t"]["ts"]
+    assert piece.columns["ret"].tolist() == [max(number, -4096) for number in ret]
+    assert piece.columns["offset"].tolist() == [max(number, -1) for number in offset]
+    assert piece.columns["file"].tolist() == file
+    assert piece.columns["file"].itemsize == next(width for width in (1, 2, 4) if max(file) < 1 << 8 * width)
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), min_size=1, max_size=12)
