@@ -2,7 +2,7 @@
 
 A trace is a row of gzip members, each of which ends at the end of a line (docs/trace-format.md), so members can be
 inflated independently of each other, and damage to one costs that one alone. Nothing in a gzip file says where its
-members begin; `boundaries` finds the places where a header is followed by data that inflates to a record.
+members begin; `boundary` finds places where a header is followed by data that inflates to a record.
 
 The inflater is ISA-L's: it needs about half of zlib's time, checks every member's CRC and releases the interpreter.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
@@ -26,11 +25,13 @@ _RESERVED_FLAGS: Final = 0xE0
 _HEAD: Final = 1024
 """Compressed bytes that are enough to see how a member's text begins, whatever its Huffman tables."""
 _RECORD: Final = re.compile(rb'\{\s*"|\[\s')
+_SEARCHED: Final = 256 << 10
+"""Bytes that are searched for the beginning of a member at once."""
 _INPUT: Final = 128 << 10
 _OUTPUT: Final = 256 << 10
 """Inflated bytes at a time: small pieces stay in the processor's cache, and cost no fresh memory from the kernel."""
-_SPAN: Final = 2 << 20
-"""Compressed bytes that one worker takes at once: about as much text as one table insert is best at."""
+SPAN: Final = 2 << 20
+"""Compressed bytes that one worker takes at once, at least."""
 
 
 class Span(NamedTuple):
@@ -60,22 +61,17 @@ def is_gzip(fd: int) -> bool:
     return os.pread(fd, len(MAGIC), 0) == MAGIC
 
 
-def boundaries(fd: int, size: int, begin: int = 0) -> list[int]:
-    """The offsets from `begin` to `size` of a gzip file at which a member begins that begins with a whole line."""
-    found = list(boundaries_from(fd, size, begin))
-    return found if begin or found[:1] == [0] else [0, *found]
-
-
-def boundaries_from(fd: int, size: int, begin: int) -> Iterator[int]:
-    """The same one by one, without the file's beginning, which is one whatever it holds."""
+def boundary(fd: int, size: int, begin: int) -> int:
+    """The first offset from `begin` on at which a member begins that begins with a whole line; `size` without one."""
     overlap = len(MAGIC) - 1
-    for block in range(begin, size, 4 << 20):
-        data = os.pread(fd, min((4 << 20) + overlap, size - block), block)
+    for block in range(begin, size, _SEARCHED):
+        data = os.pread(fd, min(_SEARCHED + overlap, size - block), block)
         at = data.find(MAGIC)
         while at >= 0:
             if _begins_a_record(fd, block + at):
-                yield block + at
+                return block + at
             at = data.find(MAGIC, at + 1)
+    return size
 
 
 def _begins_a_record(fd: int, offset: int) -> bool:
@@ -89,19 +85,21 @@ def _begins_a_record(fd: int, offset: int) -> bool:
     return _RECORD.match(text) is not None
 
 
-def spans(starts: list[int], size: int) -> list[Span]:
-    """Cuts a file, from the first of its members' starts on, at some of them, so that workers can share it."""
-    cuts = starts[:1] or [0]
-    for start in starts:
-        if start - cuts[-1] >= _SPAN:
-            cuts.append(start)
-    return [Span(*ends) for ends in zip(cuts, [*cuts[1:], size], strict=True)]
+def spans(fd: int, begin: int, end: int) -> Iterator[Span]:
+    """Cuts a part of a file, which begins and ends as a member does, where members begin, so that workers can share it.
+
+    Each is looked for when somebody asks for it: the first ones are read while others are still unknown.
+    """
+    while begin < end:
+        cut = boundary(fd, end, min(begin + SPAN, end))
+        yield Span(begin, cut)
+        begin = cut
 
 
-def inflate(fd: int, span: Span, starts: list[int]) -> Iterator[bytes | MemberEnd | Damage]:
+def inflate(fd: int, span: Span) -> Iterator[bytes | MemberEnd | Damage]:
     """The text of a span, piece by piece.
 
-    A damaged member is given up where the damage shows; reading goes on at the next of `starts`, or ends.
+    A damaged member is given up where the damage shows; reading goes on where the next one begins, or ends.
 
     Yields:
         Text in pieces of at most 256 KiB; a `MemberEnd` after each whole member; a `Damage` where there is some, which
@@ -114,7 +112,7 @@ def inflate(fd: int, span: Span, starts: list[int]) -> Iterator[bytes | MemberEn
             yield from member
         except _BROKEN as error:
             yield Damage(offset, re.sub(r"^Error -?\d+ ", "", str(error)).lower())
-            offset = _next(starts, offset, span.end)
+            offset = boundary(fd, span.end, offset + 1)
             continue
         if not member.complete:
             yield Damage(offset, "the file ends in the middle of a member", cut=True)
@@ -123,12 +121,7 @@ def inflate(fd: int, span: Span, starts: list[int]) -> Iterator[bytes | MemberEn
         yield MemberEnd(offset)
         if offset < span.end and os.pread(fd, len(MAGIC), offset) != MAGIC[: span.end - offset]:
             yield Damage(offset, "something that is not gzip data follows a member")
-            offset = _next(starts, offset, span.end)
-
-
-def _next(starts: list[int], offset: int, end: int) -> int:
-    after = bisect_right(starts, offset)
-    return min(starts[after], end) if after < len(starts) else end
+            offset = boundary(fd, span.end, offset + 1)
 
 
 class _Member:

@@ -7,10 +7,8 @@ damaged or growing file is no special case.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.analysis.reading import members
 from datacrumbs.analysis.reading.lines import MAX_LINE, LineBuffer
-from datacrumbs.analysis.reading.members import Damage, MemberEnd, Span
+from datacrumbs.analysis.reading.members import SPAN, Damage, MemberEnd, Span
 from datacrumbs.core.files import open_regular, read_error
 
 if TYPE_CHECKING:
@@ -88,8 +86,9 @@ def read(
                 break
             try:
                 with open_regular(path, follow=True) as fd:
-                    part = _File.of(source, fd)
-                    _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, len(part.spans)))])
+                    size = os.fstat(fd).st_size
+                    part = _File(source, fd, size)
+                    _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, 1 + size // SPAN))])
             except OSError as error:
                 raise read_error(path, error) from error
     return [Note(paths[source], text) for source, _, text in sorted(job.notes)]
@@ -114,7 +113,7 @@ def read_range(path: Path, source: int, sink: Sink, others: Others, begin: int, 
     job = _Job(sink, others, lambda _: None, threading.Event())
     try:
         with open_regular(path, follow=True) as fd:
-            _read(job, _File.of_range(source, fd, begin, end, size))
+            _read(job, _File(source, fd, size, begin, end))
     except OSError as error:
         raise read_error(path, error) from error
     return [Note(path, text) for _, _, text in sorted(job.notes)]
@@ -130,46 +129,37 @@ def _finish(job: _Job, futures: list[Future[None]]) -> None:
             job.stop.set()
 
 
-@dataclass(frozen=True, slots=True)
 class _File:
-    """A trace file, cut into spans that workers take one by one; `starts` is where members begin, if it has any.
+    """A part of a trace file, cut into spans that workers take one by one.
 
     What is appended to a growing file from here on is left for another time.
+
+    Args:
+        source: the file's number.
+        fd: the file.
+        size: of the file, or of what counts of it.
+        begin: the first byte of the part, which is of whole members: of those that begin in it.
+        end: the byte behind it.
     """
 
-    source: int
-    fd: int
-    starts: list[int]
-    spans: deque[Span]
-
-    @staticmethod
-    def of(source: int, fd: int) -> _File:
-        size = os.fstat(fd).st_size
-        if not members.is_gzip(fd):
-            return _File(source, fd, [], deque([Span(0, size)]))
-        starts = members.boundaries(fd, size)
-        return _File(source, fd, starts, deque(members.spans(starts, size)))
-
-    @staticmethod
-    def of_range(source: int, fd: int, begin: int, end: int, size: int) -> _File:
-        """What begins in a range of the file's first `size` bytes."""
-        if not members.is_gzip(fd):
-            return _File(source, fd, [], deque([Span(0, size)] if begin == 0 else []))
-        starts = members.boundaries(fd, min(end, size), begin)
-        after = next(members.boundaries_from(fd, size, end), size) if end < size else size
-        starts = [start for start in starts if start < end]
-        if not starts:
-            return _File(source, fd, [0], deque())
-        return _File(source, fd, [*starts, after], deque(members.spans(starts, after)))
+    def __init__(self, source: int, fd: int, size: int, begin: int = 0, end: int | None = None) -> None:
+        self.source, self.fd, self.is_gzip = source, fd, members.is_gzip(fd)
+        end = size if end is None else end
+        if self.is_gzip:
+            begin, end = (members.boundary(fd, size, at) if 0 < at < size else at for at in (begin, end))
+            self._spans = members.spans(fd, begin, end)
+        else:
+            self._spans = iter([Span(0, size)] if begin == 0 else [])
+        self._lock = threading.Lock()
 
     def take(self) -> Span | None:
         """The next span, for whichever worker asks first; None when there is none left."""
-        with contextlib.suppress(IndexError):
-            return self.spans.popleft()
-        return None
+        with self._lock:
+            return next(self._spans, None)
 
     def text(self, span: Span) -> Iterator[bytes | MemberEnd | Damage]:
-        return members.inflate(self.fd, span, self.starts) if self.starts else members.read_plain(self.fd, span.end)
+        """The text of a span, piece by piece."""
+        return members.inflate(self.fd, span) if self.is_gzip else members.read_plain(self.fd, span.end)
 
 
 def _read(job: _Job, file: _File) -> None:
@@ -197,7 +187,7 @@ def _read(job: _Job, file: _File) -> None:
 
 def _short_way(worker: Worker, file: _File, span: Span) -> bytes | None:
     """Lines that are no plain calls; None where the span is not sound from end to end, or very long."""
-    if not file.starts or span.end - span.start > MAX_SPAN:
+    if not file.is_gzip or span.end - span.start > MAX_SPAN:
         return None
     return worker.parser.take_span(file.fd, span.start, span.end, file.source)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +28,8 @@ def everything(path: Path) -> tuple[bytes, list[Damage]]:
     fd = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(fd).st_size
-        starts = members.boundaries(fd, size)
-        for span in members.spans(starts, size):
-            for piece in members.inflate(fd, span, starts):
+        for span in members.spans(fd, 0, size):
+            for piece in members.inflate(fd, span):
                 if isinstance(piece, bytes):
                     text.append(piece)
                 elif isinstance(piece, Damage):
@@ -48,10 +46,11 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 def test_every_member_is_found(tmp_path: Path, member: bytes) -> None:
-    path = written(tmp_path, member * 5)
+    path, size = written(tmp_path, member * 5), 5 * len(member)
     fd = os.open(path, os.O_RDONLY)
-    assert members.boundaries(fd, 5 * len(member)) == [n * len(member) for n in range(5)]
+    after = [members.boundary(fd, size, begin) for start in range(0, size, len(member)) for begin in (start, start + 1)]
     os.close(fd)
+    assert after == [number * len(member) for number in (0, 1, 1, 2, 2, 3, 3, 4, 4, 5)]
 
 
 def test_magic_bytes_inside_a_member_are_no_boundary(tmp_path: Path) -> None:
@@ -62,12 +61,16 @@ def test_magic_bytes_inside_a_member_are_no_boundary(tmp_path: Path) -> None:
     assert not damage
 
 
-def test_spans_cover_the_file_without_gaps() -> None:
-    starts = sorted(random.Random(1).sample(range(1, 50 << 20), 500))
-    spans = members.spans([0, *starts], 50 << 20)
-    assert spans[0].start == 0 and spans[-1].end == 50 << 20
-    assert all(a.end == b.start for a, b in itertools.pairwise(spans))
-    assert len(spans) > 10
+def test_spans_cover_the_file_without_gaps(tmp_path: Path, member: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is of whole members, and as long as is worth a worker's while; the last one is what is left."""
+    monkeypatch.setattr(members, "SPAN", 2 * len(member) + 1)
+    monkeypatch.setattr(members, "_SEARCHED", 1000)
+    path = written(tmp_path, member * 10)
+    fd = os.open(path, os.O_RDONLY)
+    spans = list(members.spans(fd, 0, 10 * len(member)))
+    os.close(fd)
+    ends = [0, 3, 6, 9, 10]
+    assert spans == [Span(begin * len(member), end * len(member)) for begin, end in itertools.pairwise(ends)]
 
 
 def test_pieces_are_small_however_much_a_member_holds(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_pieces_are_small_however_much_a_member_holds(tmp_path: Path) -> None:
     bomb = gzip_member(b'{"a":1}\n' * (8 << 20))
     path = written(tmp_path, bomb)
     fd = os.open(path, os.O_RDONLY)
-    pieces = [p for p in members.inflate(fd, Span(0, len(bomb)), [0]) if isinstance(p, bytes)]
+    pieces = [p for p in members.inflate(fd, Span(0, len(bomb))) if isinstance(p, bytes)]
     os.close(fd)
     assert max(map(len, pieces)) <= 256 << 10
     assert sum(map(len, pieces)) == 64 << 20
@@ -92,8 +95,7 @@ def test_damage_costs_one_member(tmp_path: Path, member: bytes) -> None:
     broken[len(member) // 2] ^= 0xFF
     path = written(tmp_path, member + bytes(broken) + member)
     fd = os.open(path, os.O_RDONLY)
-    starts = members.boundaries(fd, 3 * len(member))
-    whole = [p for p in members.inflate(fd, Span(0, 3 * len(member)), starts) if not isinstance(p, bytes)]
+    whole = [p for p in members.inflate(fd, Span(0, 3 * len(member))) if not isinstance(p, bytes)]
     os.close(fd)
     assert isinstance(whole[0], MemberEnd) and whole[0].next == len(member)
     assert isinstance(whole[1], Damage) and whole[1].offset == len(member)
