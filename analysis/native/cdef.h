@@ -70,8 +70,8 @@ struct dc_sums {
 };
 int dc_reducer_join(struct dc_reducer *reducer, const struct dc_sums *sums, const uint32_t *function,
                     const uint32_t *thread, const uint32_t *file);
-int64_t *dc_times_take(int64_t **times, size_t count);
-void dc_times_free(int64_t *times);
+void *dc_take(void **memory, size_t size);
+void dc_taken_free(void *memory);
 
 struct dc_spans {
   size_t size;
@@ -136,7 +136,7 @@ struct dc_patterns {
   struct dc_pattern *files;
   ...;
 };
-struct dc_patterns *dc_patterns_create(size_t files);
+struct dc_patterns *dc_patterns_create(size_t files, size_t share, size_t shares);
 void dc_patterns_destroy(struct dc_patterns *patterns);
 int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves);
 int dc_patterns_finish(struct dc_patterns *patterns);

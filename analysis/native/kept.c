@@ -81,14 +81,10 @@ void *dc_kept_copy(const struct dc_calls *calls, struct dc_kept *kept, size_t *b
     struct dc_column from, *to;
     int64_t floor, base;
   } columns[] = {
-      {{calls->function, 4, false}, &kept->function, 0, 0},
-      {{calls->thread, 4, false}, &kept->thread, 0, 0},
-      {{calls->file, 4, false}, &kept->file, 0, 0},
-      {{calls->ts, 8, true}, &kept->ts, INT64_MIN, kept->base},
-      {{calls->dur, 8, true}, &kept->dur, INT64_MIN, 0},
-      {{calls->ns, 8, true}, &kept->ns, INT64_MIN, 0},
-      {{calls->ret, 8, true}, &kept->ret, DC_NO_RET, 0},
-      {{calls->offset, 8, true}, &kept->offset, DC_NO_OFFSET, 0},
+      {{calls->function, 4, false}, &kept->function, 0, 0}, {{calls->thread, 4, false}, &kept->thread, 0, 0},
+      {{calls->file, 4, false}, &kept->file, 0, 0},         {{calls->ts, 8, true}, &kept->ts, INT64_MIN, kept->base},
+      {{calls->dur, 8, true}, &kept->dur, INT64_MIN, 0},    {{calls->ns, 8, true}, &kept->ns, INT64_MIN, 0},
+      {{calls->ret, 8, true}, &kept->ret, DC_NO_RET, 0},    {{calls->offset, 8, true}, &kept->offset, DC_NO_OFFSET, 0},
   };
   const size_t count = sizeof(columns) / sizeof(*columns);
   *bytes = 0;

@@ -13,7 +13,8 @@ struct dc_column {
   bool is_signed;
 };
 
-/** Calls of one stretch of a file. What is unknown is below all that is known: no more than DC_NO_RET and DC_NO_OFFSET. */
+/** Calls of one stretch of a file. What is unknown is below all that is known: no more than DC_NO_RET and DC_NO_OFFSET.
+ */
 struct dc_kept {
   size_t size;
   int64_t base; /* what to add to `ts` */

@@ -162,16 +162,19 @@ static int add_move(struct dc_patterns *patterns, const struct dc_moves *moves, 
 
 int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves) {
   int rc = 0;
-  for (size_t done = 0; done < moves->size && !rc; done += AHEAD) {
-    size_t hashes[AHEAD], count = moves->size - done < AHEAD ? moves->size - done : AHEAD;
-    for (size_t i = 0; i < count; i++) {
-      hashes[i] = dc_rows_hash(moves->file[done + i], moves->thread[done + i]);
-      dc_rows_expect_place(&patterns->streams, hashes[i]);
+  for (size_t next = 0; next < moves->size && !rc;) {
+    size_t rows[AHEAD], hashes[AHEAD], count = 0;
+    for (; next < moves->size && count < AHEAD; next++) {
+      if ((moves->file[next] & (patterns->shares - 1)) != patterns->share)
+        continue;
+      hashes[count] = dc_rows_hash(moves->file[next], moves->thread[next]);
+      dc_rows_expect_place(&patterns->streams, hashes[count]);
+      rows[count++] = next;
     }
     for (size_t i = 0; i < count; i++)
       dc_rows_expect(&patterns->streams, hashes[i]);
     for (size_t i = 0; i < count && !rc; i++)
-      rc = add_move(patterns, moves, done + i, hashes[i]);
+      rc = add_move(patterns, moves, rows[i], hashes[i]);
   }
   return rc;
 }
@@ -188,13 +191,15 @@ int dc_patterns_finish(struct dc_patterns *patterns) {
   return 0;
 }
 
-struct dc_patterns *dc_patterns_create(size_t files) {
+struct dc_patterns *dc_patterns_create(size_t files, size_t share, size_t shares) {
   struct dc_patterns *patterns = calloc(1, sizeof(*patterns));
   if (!patterns)
     return NULL;
   dc_rows_init(&patterns->streams, sizeof(struct stream));
   dc_rows_init(&patterns->sizes, sizeof(struct size_count));
   patterns->file_count = files;
+  patterns->share = share;
+  patterns->shares = shares;
   patterns->files = calloc(files ? files : 1, sizeof(*patterns->files));
   if (patterns->files)
     return patterns;

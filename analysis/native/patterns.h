@@ -27,14 +27,20 @@ struct dc_pattern {
 
 struct dc_patterns {
   struct dc_pattern *files;
-  size_t file_count;
+  size_t file_count, share, shares;
   struct dc_rows streams, sizes;
   struct dc_span *reads; /* where a file, `row`, was read, in an order of all files; what overlaps is joined at times */
   size_t read_count, read_room;
 };
 
-/** NULL when memory is short. */
-struct dc_patterns *dc_patterns_create(size_t files);
+/**
+ * Several may share the work, each in a thread of its own.
+ *
+ * @param share looks at the files whose number is this, modulo `shares`
+ * @param shares a power of two
+ * @return NULL when memory is short
+ */
+struct dc_patterns *dc_patterns_create(size_t files, size_t share, size_t shares);
 void dc_patterns_destroy(struct dc_patterns *patterns);
 
 /** Adds calls, which come after those that were added before. Returns 0, -ENOMEM, or -EILSEQ: wrong order. */

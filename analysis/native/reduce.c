@@ -263,10 +263,10 @@ void dc_reducer_destroy(struct dc_reducer *reducer) {
   free(reducer);
 }
 
-int64_t *dc_times_take(int64_t **times, size_t count) {
-  int64_t *taken = realloc(*times, count * sizeof(*taken));
-  *times = taken ? NULL : *times;
+void *dc_take(void **memory, size_t size) {
+  void *taken = realloc(*memory, size); /* there was room for more */
+  *memory = taken ? NULL : *memory;
   return taken;
 }
 
-void dc_times_free(int64_t *times) { free(times); }
+void dc_taken_free(void *memory) { free(memory); }

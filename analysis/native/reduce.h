@@ -77,8 +77,13 @@ struct dc_sums {
 int dc_reducer_join(struct dc_reducer *reducer, const struct dc_sums *sums, const uint32_t *function,
                     const uint32_t *thread, const uint32_t *file);
 
-/** Takes a lane's begins or ends out of it, which somebody frees; NULL: there are none, or memory is short. */
-int64_t *dc_times_take(int64_t **times, size_t count);
-void dc_times_free(int64_t *times);
+/**
+ * Takes rows, or a lane's begins or ends, out of a reducer, which does without them from then on.
+ *
+ * @param size their bytes, which are not none
+ * @return what somebody frees with dc_taken_free; NULL when memory is short
+ */
+void *dc_take(void **memory, size_t size);
+void dc_taken_free(void *memory);
 
 #endif

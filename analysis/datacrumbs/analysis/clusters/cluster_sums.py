@@ -24,7 +24,7 @@ from datacrumbs.analysis.reading.read import Note, read_range
 from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.summing.adding import Parts
 from datacrumbs.analysis.summing.gather import Gathered, assemble, odd_part
-from datacrumbs.analysis.summing.partial import Partial, merge
+from datacrumbs.analysis.summing.partial import Partial, merge, with_few_lanes
 from datacrumbs.analysis.summing.parts import Part
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             sums = [client.submit(_sums, share) for share in shares]
             while len(sums) > 1:
                 sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
-            whole = merge([*client.gather(sums), *(part.partial for part in odd)], room)
+            whole = merge([*client.gather(sums), *(part.partial for part in odd)])
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
                 answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
@@ -142,7 +142,7 @@ def _sums(share: Share) -> Partial:
 
 
 def _merged(partials: list[Partial]) -> Partial:
-    return merge(partials, Room())
+    return with_few_lanes(merge(partials), Room())
 
 
 def _told(share: Share) -> Told:

@@ -64,12 +64,11 @@ class PartWorker:
         return self._categories.setdefault(word.partition(BETWEEN)[2], len(self._categories))
 
     def part(self) -> Part:
-        """All of it, once: the sums here begin anew, so that they are not in memory twice."""
-        from datacrumbs.analysis.summing import parts, partial
+        """All of it, once."""
+        from datacrumbs.analysis.summing import partial, parts
 
         words = {name: tuple(self.parser.words(name)) for name in ("function", "thread", "file")}
-        sums, self._reducer = partial.sums_in(self._reducer), Reducer(self._shelf)
-        return parts.read(words | {"category": tuple(self._categories)}, sums, self._kept)
+        return parts.read(words | {"category": tuple(self._categories)}, partial.sums_in(self._reducer), self._kept)
 
 
 def kept(calls: Any, source: int, offset: int, shelf: Shelf) -> Kept:

@@ -163,7 +163,7 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
         known = pool.submit(catalog.read_catalog, begun.database(), begun.paths)
-        whole = merge([part.partial for part in found], begun.room)
+        whole = merge([part.partial for part in found])
         found = [part.without_sums() for part in found]
         words = [part.partial.words for part in found]
         yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask, begun.room)

@@ -26,7 +26,7 @@ from datacrumbs.analysis.reading.columns import Column
 from datacrumbs.analysis.reading.parser import no_memory
 from datacrumbs.analysis.reading.room import Room, Shelf
 from datacrumbs.analysis.reading.spans import united
-from datacrumbs.analysis.summing.reducer import Reducer
+from datacrumbs.analysis.summing.reducer import Reducer, taken
 
 _SUMS: Final = [("time_high", "<i8"), ("time_low", "<i8"), ("moved_high", "<i8"), ("moved_low", "<i8")]
 _TALLY: Final = np.dtype([
@@ -79,15 +79,14 @@ NOTHING: Final = Sums(np.empty(0, _TALLY), np.empty(0, _SLICES), 0, np.empty(0, 
 
 
 def sums_in(reducer: Reducer) -> Sums:
-    """What was added up, once: the spans of lanes are handed over."""
+    """What was added up, which is taken out of the reducer: it is there once, and nobody asks the reducer again."""
     native = reducer.native
-    return Sums(
-        _rows(native.tallies, _TALLY), _rows(native.slices, _SLICES), int(native.shift), _rows(native.buckets, _BUCKETS),
-        tuple(
-            Lane(one.thread, one.category, *(np.frombuffer(times, np.int64) for times in (one.begin, one.end)))
-            for one in reducer.times()
-        ),
-    )  # fmt: skip
+    lanes = (
+        Lane(one.thread, one.category, np.frombuffer(one.begin, np.int64), np.frombuffer(one.end, np.int64))
+        for one in reducer.times()
+    )
+    tally, slices = _rows(native.tallies, _TALLY), _rows(native.slices, _SLICES)
+    return Sums(tally, slices, int(native.shift), _rows(native.buckets, _BUCKETS), tuple(lanes))
 
 
 def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int], room: Room) -> Sums:
@@ -108,13 +107,8 @@ def sums_of(parts: Iterable[Mapping[str, Column]], categories: Sequence[int], ro
     return sums_in(reducer)
 
 
-def merge(partials: Sequence[Partial], room: Room) -> Partial:
-    """The sums of all parts.
-
-    Args:
-        partials: the parts.
-        room: for the spans of lanes.
-    """
+def merge(partials: Sequence[Partial]) -> Partial:
+    """The sums of all parts. Lanes stay those of the parts: their spans may overlap."""
     words: dict[str, tuple[str, ...]] = {}
     maps: list[dict[str, Column]] = [{} for _ in partials]
     for name in ("function", "thread", "file", "category"):
@@ -122,10 +116,13 @@ def merge(partials: Sequence[Partial], room: Room) -> Partial:
         for partial, numbers in zip(partials, maps, strict=True):
             numbers[name] = translation(partial.words[name], known)
         words[name] = tuple(known)
-    reducer = Reducer(Shelf(room))
+    reducer = Reducer(Shelf(Room()))
+    lanes: list[Lane] = []
     for partial, numbers in zip(partials, maps, strict=True):
         _join(reducer, partial.sums, numbers)
-    return Partial(words, replace(sums_in(reducer), lanes=tuple(_lanes(partials, maps, room))))
+        for thread, category, *times in partial.sums.lanes:
+            lanes.append(Lane(int(numbers["thread"][thread]), int(numbers["category"][category]), *times))
+    return Partial(words, replace(sums_in(reducer), lanes=tuple(lanes)))
 
 
 def _join(reducer: Reducer, sums: Sums, numbers: Mapping[str, Column]) -> None:
@@ -143,15 +140,18 @@ def translation(words: Sequence[str], known: dict[str, int]) -> Column:
     return np.fromiter((known.setdefault(word, len(known)) for word in words), np.uint32, len(words))
 
 
-def _lanes(partials: Sequence[Partial], maps: Sequence[Mapping[str, Column]], room: Room) -> Iterable[Lane]:
-    found: dict[tuple[int, int], list[Lane]] = {}
-    for partial, numbers in zip(partials, maps, strict=True):
-        for lane in partial.sums.lanes:
-            key = int(numbers["thread"][lane.thread]), int(numbers["category"][lane.category])
-            found.setdefault(key, []).append(lane)
-    for (thread, category), lanes in found.items():
-        several = len(lanes) > 1
-        yield Lane(thread, category, *(united([lane[2:] for lane in lanes], room) if several else lanes[0][2:]))
+def with_few_lanes(partial: Partial, room: Room) -> Partial:
+    """The same with one lane for each thread and category, which is less to send.
+
+    Args:
+        partial: sums of several parts.
+        room: for the spans of lanes.
+    """
+    found: dict[tuple[int, int], list[tuple[Column, Column]]] = {}
+    for lane in partial.sums.lanes:
+        found.setdefault((lane.thread, lane.category), []).append((lane.begin, lane.end))
+    lanes = (Lane(*key, *united(spans, room)) for key, spans in found.items())
+    return replace(partial, sums=replace(partial.sums, lanes=tuple(lanes)))
 
 
 def bounds(bucket: int) -> tuple[int, int]:
@@ -165,4 +165,4 @@ def bounds(bucket: int) -> tuple[int, int]:
 def _rows(table: Any, kind: Any) -> Any:
     if not table.count:
         return np.empty(0, kind)
-    return np.frombuffer(ffi.buffer(table.rows, table.count * kind.itemsize), kind).copy()
+    return np.frombuffer(taken(ffi.addressof(table, "rows"), table.count * kind.itemsize), kind)

@@ -7,7 +7,9 @@ its place follows from what the stream did since it opened the file or sought in
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +17,7 @@ import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.reading.columns import Column, Function, chunks
+from datacrumbs.analysis.reading.machine import processors
 from datacrumbs.analysis.reading.parser import no_memory
 from datacrumbs.analysis.reading.trace import Traces
 
@@ -134,20 +137,25 @@ def of_moves(pieces: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dic
 
 def _find(pieces: Iterable[Moves], files: int) -> list[FilePattern] | None:
     """The pattern of each file; None where calls are in the wrong order."""
-    patterns = ffi.gc(lib.dc_patterns_create(files), lib.dc_patterns_destroy)
-    if patterns == ffi.NULL:
+    shares = 1 << processors().bit_length() - 1
+    patterns = [
+        ffi.gc(lib.dc_patterns_create(files, share, shares), lib.dc_patterns_destroy) for share in range(shares)
+    ]
+    if ffi.NULL in patterns:
         raise no_memory()
-    for moves in pieces:
-        columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
-        pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", column) for name, column in columns.items()}
-        rc = lib.dc_patterns_add(patterns, ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers}))
-        if rc == -errno.EILSEQ:
-            return None
-        if rc:
+    with ThreadPoolExecutor(shares, thread_name_prefix="datacrumbs-shares") as pool:
+        for moves in pieces:
+            columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
+            pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", columns[name]) for name in columns}
+            native = ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers})
+            codes = set(pool.map(lib.dc_patterns_add, patterns, itertools.repeat(native)))
+            if -errno.EILSEQ in codes:
+                return None
+            if codes != {0}:
+                raise no_memory()
+        if any(pool.map(lib.dc_patterns_finish, patterns)):
             raise no_memory()
-    if lib.dc_patterns_finish(patterns):
-        raise no_memory()
-    return [_pattern(patterns.files[number]) for number in range(files)]
+    return [_pattern(patterns[number % shares].files[number]) for number in range(files)]
 
 
 def _pattern(one: Any) -> FilePattern:

@@ -69,13 +69,23 @@ class Reducer:
         for number in range(self.native.lanes.count):
             lane = lanes[number]
             if lane.count:
-                begin, end = (self._shelf.keep(_taken(lane, name)) for name in ("begin", "end"))
+                columns = (taken(ffi.addressof(lane, name), 8 * lane.count) for name in ("begin", "end"))
+                begin, end = map(self._shelf.keep, columns)
                 self._times.append(Times(int(lane.thread), int(lane.category), begin, end))
                 lane.count = lane.room = 0
 
 
-def _taken(lane: Any, name: str) -> memoryview:
-    taken = ffi.gc(lib.dc_times_take(ffi.addressof(lane, name), lane.count), lib.dc_times_free)
-    if taken == ffi.NULL:
+def taken(memory: Any, size: int) -> memoryview:
+    """Takes rows or a lane's times out of what C holds, without a copy.
+
+    Args:
+        memory: where C has the pointer to it.
+        size: bytes; at least one.
+
+    Raises:
+        BusyError: memory is short.
+    """
+    pointer = ffi.gc(lib.dc_take(ffi.cast("void **", memory), size), lib.dc_taken_free)
+    if pointer == ffi.NULL:
         raise no_memory()
-    return memoryview(ffi.buffer(taken, 8 * lane.count))
+    return memoryview(ffi.buffer(pointer, size))
