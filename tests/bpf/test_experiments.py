@@ -112,8 +112,8 @@ def check_times(traced: Run, mode: str, function: str, file: str = "") -> None:
 def at_the_device(traced: Run, mode: str, function: str, file: str = "") -> tuple[Path, dict[str, int], Explanation]:
     """A try in which every call has a request at the device, what the kernel counted, and the explanation.
 
-    Of a few requests, in about one run of fifty, no tracepoint says that they are this thread's: then the experiment is
-    made again, twice at most.
+    A request ends in an interrupt, and kernels of some virtual machines run no BPF program while they interrupt the
+    agent that is the machine's first process: such an end is missed. Then the experiment is made again, twice at most.
     """
     found = []
     for again in TRIES:
