@@ -19,6 +19,7 @@ from datacrumbs.analysis.report.document import Budget, Maker, prepare
 from datacrumbs.analysis.report.kinds import kind_of
 from datacrumbs.analysis.report.page import SCRIPTS, STYLES, render
 from datacrumbs.analysis.report.spans import Range, depths
+from datacrumbs.analysis.summing.gather import of_traces
 from datacrumbs.analysis.summing.summarise import summarise
 from datacrumbs.analysis.summing.summary import Summary
 from hypothesis import given
@@ -71,8 +72,9 @@ class Made:
 
 def prepared(path: Path, asked: tuple[Range, ...] = ()) -> Iterator[Made]:
     with open_traces([str(path)]) as traces:
-        summary = summarise(traces)
-        yield Made(prepare(traces, summary, asked), summary)
+        whole = of_traces(traces)
+        summary = summarise(whole)
+        yield Made(prepare(traces, whole.sums, summary, asked), summary)
 
 
 @pytest.fixture(scope="module")

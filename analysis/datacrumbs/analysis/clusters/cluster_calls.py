@@ -167,7 +167,8 @@ def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
         for source, path, size in files:
             found = read_range(path, source, collector, insert, 0, size, size)
             notes += [(source, note) for note in found]
-        calls = lifetimes.split(collector.finish(odd_calls(database)), lifetimes.find(database))
+        counts = records.counts(database)
+        calls = lifetimes.split(collector.finish(odd_calls(database, counts)), lifetimes.find(database, counts))
         return Partition.of(calls), _about(database, Path(spill), calls, tuple(notes))
 
 
@@ -202,11 +203,12 @@ def _parted(
     functions = tuple(dict.fromkeys(function for one in told for function in one.functions))
     threads = tuple(thread for one in told for thread in one.threads)
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
-    lifetimes.find(database)
-    known = catalog.read_catalog(database, paths)
-    tables.make_dimensions(database, functions, threads, ("",), of_functions)
-    database.execute("CREATE TABLE powers (function UINTEGER, power INTEGER, calls BIGINT)")
-    profiles.make(database)
+    counts = records.counts(database)
+    known = catalog.read_catalog(database, paths, lifetimes.find(database, counts))
+    if schema.KIND_PROFILE in counts:
+        tables.make_dimensions(database, functions, threads, ("",), of_functions)
+        database.execute("CREATE TABLE powers (function UINTEGER, power INTEGER, calls BIGINT)")
+        profiles.make(database)
 
     def begin(choice: Choice) -> Ask:
         chosen = [client.submit(choose, partition, choice, pure=False) for partition in partitions]
@@ -220,6 +222,6 @@ def _parted(
     notes = tuple(note for _, note in sorted((pair for one in told for pair in one.notes), key=lambda pair: pair[0]))
     moments = [moment for one in told for moment in one.first_us]
     return Parted(
-        database, of_functions, tuple(paths), known, notes, sum(one.events for one in told), functions, threads,
+        database, of_functions, tuple(paths), known, notes, counts, sum(one.events for one in told), functions, threads,
         first_us(database, moments), begin,
     )  # fmt: skip

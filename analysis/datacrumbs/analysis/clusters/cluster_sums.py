@@ -87,8 +87,9 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
                     buffer.add(lines)
                 if buffer.size:
                     insert(one.source, buffer)
-            births, room = lifetimes.find(database), Room(Path(spill), memory.share())
-            odd = [part.split(births) for part in odd_part(database)]
+            counts, room = records.counts(database), Room(Path(spill), memory.share())
+            births = lifetimes.find(database, counts)
+            odd = [part.split(births) for part in odd_part(database, counts)]
             if births:
                 shares = [client.submit(_split, share, births) for share in shares]
             sums = [client.submit(_sums, share) for share in shares]
@@ -103,7 +104,8 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             words = client.gather([client.submit(_words, share) for share in shares])
             words += (part.partial.words for part in odd)
             notes = [note for one in told for note in one.notes]
-            yield assemble(database, paths, notes, catalog.read_catalog(database, paths), whole, words, ask, room)
+            known = catalog.read_catalog(database, paths, births)
+            yield assemble(database, paths, notes, counts, known, whole, words, ask, room)
 
 
 def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:

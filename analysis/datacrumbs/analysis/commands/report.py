@@ -44,17 +44,19 @@ class ReportCommand:
         from datacrumbs.analysis.reading.trace import open_traces
         from datacrumbs.analysis.report.document import STEPS, Budget, prepare, source_names
         from datacrumbs.analysis.report.page import render
+        from datacrumbs.analysis.summing.gather import of_traces
         from datacrumbs.analysis.summing.summarise import summarise
         from datacrumbs.core.files import write_atomically
         from datacrumbs.core.text import printable
 
         with open_traces(args.traces) as traces, progress.steps("report", len(STEPS) + 1) as step:
             step("sums")
-            summary = summarise(traces)
+            whole = of_traces(traces)
+            summary = summarise(whole)
             header = summary.header
             run = " ".join(header.runs[:1]) or source_names(traces.sources)
             title = args.title or (f"{run} on {header.hosts[0]}" if header.hosts else run)
-            make = prepare(traces, summary, tuple(args.window), step)
+            make = prepare(traces, whole.sums, summary, tuple(args.window), step)
             budget = Budget()
             page = render(make(budget) | {"title": title}, title).encode()
             while len(page) > MOST_BYTES:

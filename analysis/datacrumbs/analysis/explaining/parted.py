@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from datacrumbs.analysis.explaining.nest import Nest
 from datacrumbs.analysis.explaining.partition import Partition, choose
 from datacrumbs.analysis.explaining.selection import Choice
-from datacrumbs.analysis.reading import sources
+from datacrumbs.analysis.reading import catalog, sources
 from datacrumbs.analysis.reading.columns import Function, Thread
 from datacrumbs.analysis.reading.trace import Reading, Traces, open_traces
 
@@ -41,14 +41,8 @@ class Parted(Reading):
         return self.size
 
     def names(self, kind: str, hashes: Sequence[str] | None = None) -> dict[str, str]:
-        """What hashes stand for: of files ("FH") or of hosts ("HH").
-
-        Args:
-            kind: of the names.
-            hashes: those that are asked for; None: all.
-        """
-        query = "SELECT key, text FROM names WHERE kind = ? AND (? OR key IN (SELECT unnest(?)))"
-        return dict(self.database.execute(query, [kind, hashes is None, hashes or [""]]).fetchall())
+        """As catalog.names."""
+        return catalog.names(self.database, kind, hashes)
 
 
 def of_traces(traces: Traces, nested: Nest | None = None) -> Parted:
@@ -70,8 +64,8 @@ def of_traces(traces: Traces, nested: Nest | None = None) -> Parted:
 
     moments = [int(calls.ts.min())] if len(calls) else []
     return Parted(
-        traces.database, traces.layers, traces.sources, traces.catalog, traces.notes, len(calls), calls.functions,
-        calls.threads, first_us(traces.database, moments), begin,
+        traces.database, traces.layers, traces.sources, traces.catalog, traces.notes, traces.counts, len(calls),
+        calls.functions, calls.threads, first_us(traces.database, moments), begin,
     )  # fmt: skip
 
 

@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from datacrumbs.analysis.reading import lifetimes, schema
+import numpy as np
+from datacrumbs.analysis.reading import schema
+from datacrumbs.analysis.reading.lifetimes import Births
 
 if TYPE_CHECKING:
     import duckdb
 
 _NAMES: Final = f"""
-    CREATE TABLE names AS
-    SELECT kind, key, min(text) AS text
-    FROM (
-        SELECT name AS kind, file AS key, text FROM records
-        WHERE kind = {schema.KIND_METADATA} AND name IN ('FH', 'HH', 'SH')
-        UNION ALL  -- what has no host hash is of the host that its file names
-        SELECT 'HH', '#' || source, text FROM records
-        WHERE kind = {schema.KIND_METADATA} AND name = 'HH'
+    INSERT INTO names
+    SELECT name, key, min(text)
+    FROM (  -- what has no host hash is of the host that its file names
+        SELECT name, unnest(if(name = 'HH', [file, '#' || source], [file])) AS key, text FROM records
+        WHERE kind = {schema.KIND_METADATA} AND name IN ('FH', 'HH', 'SH') AND text IS NOT NULL
     )
-    WHERE text IS NOT NULL
-    GROUP BY kind, key
+    GROUP BY name, key
 """
 """What hashes stand for. A hash is made of its text alone, so it means the same in all traces."""
 
@@ -34,16 +32,12 @@ _RUNS: Final = f"""
 
 _PROCESSES: Final = f"""
     SELECT
-        coalesce(host.text, ''), r.pid, {lifetimes.life_of("r")},
-        coalesce(if(r.name = 'process_name', r.note->>'$.name', r.note->>'$.comm'), program.text, ''),
-        coalesce(r.note->>'$.cmd', replace(line.text, ';', ' '), '')
-    FROM records r
-    LEFT JOIN names host ON host.kind = 'HH' AND host.key = r.host
-    LEFT JOIN names program ON program.kind = 'SH' AND program.key = r.note->>'$.exec_hash'
-    LEFT JOIN names line ON line.kind = 'SH' AND line.key = r.note->>'$.cmd_hash'
-    WHERE r.kind = {schema.KIND_LIFE} AND r.name IN ('start', 'exec')
-       OR r.kind = {schema.KIND_METADATA} AND r.name = 'process_name'
-    ORDER BY coalesce(r.ts, 0), r.name = 'exec', r.source
+        host, pid, ts, if(name = 'process_name', note->>'$.name', note->>'$.comm'), note->>'$.exec_hash',
+        note->>'$.cmd', note->>'$.cmd_hash'
+    FROM records
+    WHERE kind = {schema.KIND_LIFE} AND name IN ('start', 'exec')
+       OR kind = {schema.KIND_METADATA} AND name = 'process_name'
+    ORDER BY coalesce(ts, 0), name = 'exec', source
 """
 """Programs in the order in which they ran, or else of their files. DFTracer has hashes in place of texts, and ";"
 between arguments.
@@ -96,13 +90,24 @@ class Catalog:
     processes: Mapping[ProcessKey, Process]
 
 
-def read_catalog(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Catalog:
-    """Reads the few records that describe others, and makes the table `names` (kind, key, text) of the hashes.
-
-    The table `births` exists (lifetimes.py).
-    """
+def read_catalog(database: duckdb.DuckDBPyConnection, paths: Sequence[Path], births: Births) -> Catalog:
+    """Reads the few records that describe others, and fills the table `names` (kind, key, text) of the hashes."""
     database.execute(_NAMES)
-    return Catalog(tuple(_runs(database, paths)), _processes(database))
+    return Catalog(tuple(_runs(database, paths)), _processes(database, births))
+
+
+def names(database: duckdb.DuckDBPyConnection, kind: str, hashes: Sequence[str] | None = None) -> dict[str, str]:
+    """What hashes stand for: of files ("FH"), hosts ("HH") or other texts ("SH").
+
+    Args:
+        database: whose table `names` is filled.
+        kind: of the names.
+        hashes: those that are asked for; None: all.
+    """
+    query = "SELECT key, text FROM names WHERE kind = ?"
+    if hashes is None:
+        return dict(database.execute(query, [kind]).fetchall())
+    return dict(database.execute(f"{query} AND key IN (SELECT unnest(?))", [kind, hashes or [""]]).fetchall())
 
 
 def _runs(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[Run]:
@@ -116,11 +121,15 @@ def _runs(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[Ru
     ]
 
 
-def _processes(database: duckdb.DuckDBPyConnection) -> dict[ProcessKey, Process]:
+def _processes(database: duckdb.DuckDBPyConnection, births: Births) -> dict[ProcessKey, Process]:
     """A process that ran several programs one after another (exec) is known by the last of them."""
     found: dict[ProcessKey, Process] = {}
-    for host, pid, life, name, command in database.execute(_PROCESSES).fetchall():
-        key = ProcessKey(host, pid, life)
+    hosts, texts = names(database, "HH"), names(database, "SH")
+    for host, pid, ts, name, name_hash, command, command_hash in database.execute(_PROCESSES).fetchall():
+        life = 0 if ts is None else int(np.searchsorted(births.get((host, pid), ()), ts, side="right"))
+        key = ProcessKey(hosts.get(host, ""), pid, life)
         before = found.get(key, Process())
+        name = texts.get(name_hash, "") if name is None else name
+        command = texts.get(command_hash, "").replace(";", " ") if command is None else command
         found[key] = Process(name or before.name, command or before.command)
     return found

@@ -63,8 +63,9 @@ class Completeness:
 def judge(traces: Reading) -> Completeness:
     """Adds up what all runs of the traces say about themselves, and compares it with what was read."""
     runs = traces.catalog.runs
-    count = dict(traces.database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
-    profiled = traces.database.execute("SELECT coalesce(sum(calls), 0)::BIGINT FROM profiles").fetchall()[0][0]
+    profiled = 0
+    if schema.KIND_PROFILE in traces.counts:
+        profiled = traces.database.execute("SELECT sum(calls)::BIGINT FROM profiles").fetchall()[0][0]
     switched = (str(name) for run in runs for name in run.closing.get("profiled") or ())
     lost: Counter[str] = Counter()
     for run in runs:
@@ -87,8 +88,8 @@ def judge(traces: Reading) -> Completeness:
         profiled_functions=tuple(dict.fromkeys(switched)),
         overflowed=_total(runs, "overflowed"),
         unclosed=tuple(str(run.source) for run in runs if not run.closing),
-        broken_lines=count.get(schema.KIND_BROKEN, 0),
-        other_records=count.get(schema.KIND_OTHER, 0),
+        broken_lines=traces.counts.get(schema.KIND_BROKEN, 0),
+        other_records=traces.counts.get(schema.KIND_OTHER, 0),
         notes=tuple(f"{note.path}: {note.text}" for note in traces.notes),
     )
 

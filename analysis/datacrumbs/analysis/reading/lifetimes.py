@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _BIRTHS: Final = f"""
-    CREATE TABLE births AS
+    INSERT INTO births
     SELECT host, pid, ts AS moment
     FROM (
         SELECT host, pid, ts, name,
@@ -37,9 +37,10 @@ Births = Mapping[tuple[str, int | None], Column]
 """When the lives of a process id after the first began, in microseconds since 1970: by hash of the host, and id."""
 
 
-def find(database: duckdb.DuckDBPyConnection) -> Births:
-    """Makes the table `births`, and returns what is in it."""
-    database.execute(_BIRTHS)
+def find(database: duckdb.DuckDBPyConnection, counts: Mapping[int, int]) -> Births:
+    """Fills the table `births`, and returns what is in it. `counts`: the number of records of each kind."""
+    if schema.KIND_LIFE not in counts or not database.execute(_BIRTHS).fetchall()[0][0]:
+        return {}
     rows = database.execute("SELECT host, pid, list(moment ORDER BY moment) FROM births GROUP BY host, pid").fetchall()
     return {(host, pid): np.array(moments, np.int64) for host, pid, moments in rows}
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from datacrumbs.analysis.progress import Progress
-from datacrumbs.analysis.reading import schema
+from datacrumbs.analysis.reading import records, schema
 from datacrumbs.analysis.reading.collect import Collector
-from datacrumbs.analysis.reading.columns import Calls, Function, Rows, Thread, function_word, thread_word
+from datacrumbs.analysis.reading.columns import COLUMNS, Calls, Function, Rows, Thread, function_word, thread_word
+from datacrumbs.analysis.reading.parser import DICTIONARIES
 from datacrumbs.analysis.reading.read import Note, read
-from datacrumbs.analysis.reading.records import inserter
 from datacrumbs.analysis.reading.room import Room
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def load(
     database: duckdb.DuckDBPyConnection, paths: Sequence[Path], progress: Progress, workers: int, room: Room
-) -> tuple[Calls, list[Note]]:
+) -> tuple[Calls, list[Note], dict[int, int]]:
     """Reads trace files: calls become columns, all other lines rows of `records`.
 
     Args:
@@ -32,19 +32,23 @@ def load(
         room: for the calls.
 
     Returns:
-        The calls; what could not be read, and why, in the order of the files.
+        The calls; what could not be read, and why, in the order of the files; how many records there are of each kind.
 
     Raises:
         NoInputError: a file cannot be opened or read.
         BusyError: memory is short.
     """
     with Collector(room) as collector:
-        notes = read(paths, collector, inserter(lambda: database), progress, workers)
-        return collector.finish(odd_calls(database)), notes
+        notes = read(paths, collector, records.inserter(lambda: database), progress, workers)
+        counts = records.counts(database)
+        return collector.finish(odd_calls(database, counts)), notes, counts
 
 
-def odd_calls(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Takes the calls out of `records`."""
+def odd_calls(database: duckdb.DuckDBPyConnection, counts: Mapping[int, int]) -> Rows:
+    """Takes the calls out of `records`, of which there are `counts` of each kind."""
+    if schema.KIND_CALL not in counts:
+        numbers = {name: np.empty(0, kind) for name, kind in COLUMNS.items() if name not in DICTIONARIES}
+        return Rows(numbers, {name: [] for name in DICTIONARIES})
     numbers = database.execute(schema.ODD_NUMBERS).fetchnumpy()
     texts = database.execute(schema.ODD_TEXTS).fetchall()
     database.execute(schema.FORGET_ODD)

@@ -26,7 +26,7 @@ def _number(name: str) -> str:
 
 
 _PROFILES: Final = f"""
-    CREATE TABLE profiles AS
+    INSERT INTO profiles BY NAME
     WITH rows AS (
         SELECT
             cat, name, coalesce(hosts.text, '') AS host, if(note->>'$.overflow' IS NULL, pid, NULL) AS pid,
@@ -69,7 +69,7 @@ _MORE_FILES: Final = """
 """
 
 _SPREAD: Final = f"""
-    CREATE TABLE profiled_spread AS
+    INSERT INTO profiled_spread
     WITH buckets AS (
         SELECT cat, name, bucket, sum(calls) AS calls
         FROM (
@@ -96,24 +96,11 @@ _SPREAD: Final = f"""
 """
 
 
-_NONE: Final = """
-    CREATE TABLE profiles (
-        cat VARCHAR, name VARCHAR, host VARCHAR, pid INTEGER, life BIGINT, ts BIGINT, dur BIGINT, ns BIGINT,
-        calls BIGINT, errors BIGINT, moved BIGINT, longest BIGINT, spread JSON, path VARCHAR, process BIGINT,
-        file BIGINT
-    );
-    CREATE TABLE profiled_spread (cat VARCHAR, name VARCHAR, q BIGINT[]);
-"""
-
-
 def make(database: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables, which are empty where nothing was profiled.
+    """Fills the tables; nobody need ask for it where there is no record of this kind.
 
     There is a table or view `powers`: how many calls of a function have durations of 2^power nanoseconds and more.
     """
-    if database.execute(f"SELECT count(*) FROM records WHERE kind = {schema.KIND_PROFILE}").fetchall()[0][0]:
-        database.execute(_PROFILES)
-        database.execute(_MORE_FILES)
-        database.execute(_SPREAD)
-    else:
-        database.execute(_NONE)
+    database.execute(_PROFILES)
+    database.execute(_MORE_FILES)
+    database.execute(_SPREAD)

@@ -24,6 +24,11 @@ LEAST: Final = 256 << 20
 """Bytes that DuckDB may use in any case: its JSON reader takes eight times `MAX_OBJECT` for each thread."""
 
 
+def counts(database: duckdb.DuckDBPyConnection) -> dict[int, int]:
+    """How many rows of each kind there are: most questions are about a few that seldom are, and need not be asked."""
+    return dict(database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
+
+
 def inserter(database: Callable[[], duckdb.DuckDBPyConnection]) -> Others:
     """What puts lines into the table `records` of a database, which is asked for when it is needed."""
 

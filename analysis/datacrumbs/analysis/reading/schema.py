@@ -11,7 +11,8 @@ others (columns.py) and are then taken out of the table.
     text     of FH, HH and SH records: what the hash names
     note     of the few records that describe runs and processes: their `args` as JSON; of profiles: what they add up
 
-The table `profiles` (profiles.py) has what the notes of KIND_PROFILE say, in columns.
+The tables `births` (lifetimes.py), `names` (catalog.py) and `profiles` (profiles.py) are made from it, and are empty
+where there is nothing for them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,15 @@ TABLES: Final = """
         source UINTEGER, kind UTINYINT, name VARCHAR, cat VARCHAR, pid INTEGER, tid INTEGER, ts BIGINT, dur BIGINT,
         ns BIGINT, sub USMALLINT, ret BIGINT, "offset" BIGINT, count BIGINT, key VARCHAR, host VARCHAR, file VARCHAR,
         text VARCHAR, note VARCHAR
-    )
+    );
+    CREATE TABLE births (host VARCHAR, pid INTEGER, moment BIGINT);
+    CREATE TABLE names (kind VARCHAR, key VARCHAR, text VARCHAR);
+    CREATE TABLE profiles (
+        cat VARCHAR, name VARCHAR, host VARCHAR, pid INTEGER, life BIGINT, ts BIGINT, dur BIGINT, ns BIGINT,
+        calls BIGINT, errors BIGINT, moved BIGINT, longest BIGINT, spread JSON, path VARCHAR, process BIGINT,
+        file BIGINT
+    );
+    CREATE TABLE profiled_spread (cat VARCHAR, name VARCHAR, q BIGINT[]);
 """
 
 ODD_NUMBERS: Final = f"""

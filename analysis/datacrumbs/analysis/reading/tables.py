@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.ma  # DuckDB asks for it when it is given columns: imported while traces are read, it takes less time
 from datacrumbs.analysis.reading.columns import NULL, Calls, Function, Thread
 
 if TYPE_CHECKING:

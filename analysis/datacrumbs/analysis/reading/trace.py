@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datacrumbs.analysis import layers, progress
-from datacrumbs.analysis.reading import lifetimes, memory, profiles, sources, tables
+from datacrumbs.analysis.reading import lifetimes, memory, profiles, schema, sources, tables
 from datacrumbs.analysis.reading.catalog import Catalog, read_catalog
 from datacrumbs.analysis.reading.columns import Calls
 from datacrumbs.analysis.reading.load import load
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Reading(ABC):
     """What all answers know of some trace files that were read.
 
-    `database` has what the numbers in columns stand for as `functions`, `threads` and `files` (tables.py), calls that
-    were added up as `profiles`, all lines that are no calls as `records` (schema.py), and `names` (catalog.py).
+    `database` has all lines that are no calls as `records` (schema.py), calls that were added up as `profiles`, and
+    `names` (catalog.py).
     """
 
     database: duckdb.DuckDBPyConnection
@@ -38,6 +38,8 @@ class Reading(ABC):
     catalog: Catalog
     notes: tuple[Note, ...]
     """What could not be read."""
+    counts: Mapping[int, int]
+    """How many records there are of each kind (schema.py)."""
 
     @property
     @abstractmethod
@@ -47,7 +49,7 @@ class Reading(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Traces(Reading):
-    """Some trace files with all their calls, which `database` has as the table `raw_calls`."""
+    """Some trace files with all their calls, which `database` has as the tables of tables.py."""
 
     calls: Calls
 
@@ -75,11 +77,13 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
     threads = workers or processors()
     with temporary_folder() as spill, database(Path(spill), threads) as connection, told_when_short():
         with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-            calls, notes = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
-        calls = lifetimes.split(calls, lifetimes.find(connection))
-        catalog = read_catalog(connection, paths)
+            calls, notes, counts = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
+        births = lifetimes.find(connection, counts)
+        calls = lifetimes.split(calls, births)
+        catalog = read_catalog(connection, paths, births)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
-        profiles.make(connection)
+        if schema.KIND_PROFILE in counts:
+            profiles.make(connection)
         with progress.working("working"):
-            yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), calls)
+            yield Traces(connection, of_functions, tuple(paths), catalog, tuple(notes), counts, calls)

@@ -150,7 +150,7 @@ _SPAN: Final = f"""
 
 
 def number(traces: Traces, tree: paths.Tree) -> Codes:
-    """Makes the tables above, once, from those that `summarise` leaves, and the numbers from them."""
+    """Makes the tables above, once, from the table `tally`, and the numbers from them."""
     database = traces.database
     first, last = database.execute(_SPAN).fetchall()[0]
     for statement in (_FUNCTIONS, _PROCESSES, _THREADS, _FILES):

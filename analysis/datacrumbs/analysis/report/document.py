@@ -16,13 +16,14 @@ from datacrumbs.analysis.explaining.nest import nest
 from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey, Run
 from datacrumbs.analysis.reading.trace import Traces
-from datacrumbs.analysis.report import cubes, lanes, spans, usage
+from datacrumbs.analysis.report import cubes, lanes, spans, tally, usage
 from datacrumbs.analysis.report.codes import Codes
 from datacrumbs.analysis.report.explanations import explanations
 from datacrumbs.analysis.report.kinds import KINDS, kind_of
 from datacrumbs.analysis.report.lives import Life, lives
 from datacrumbs.analysis.report.numbers import numbered
 from datacrumbs.analysis.summing import findings, patterns
+from datacrumbs.analysis.summing.partial import Sums
 from datacrumbs.analysis.summing.summary import FunctionRow, Summary
 
 VERSION: Final = 1
@@ -55,12 +56,15 @@ STEPS: Final = ("nesting", "numbering", "explaining functions and files", "slice
 """What is done one after another, the last three for each budget."""
 
 
-def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (), step: Steps = unseen) -> Maker:
+def prepare(
+    traces: Traces, sums: Sums, summary: Summary, asked: tuple[spans.Range, ...] = (), step: Steps = unseen
+) -> Maker:
     """Numbers everything once, and returns what makes the document within a budget.
 
     Args:
-        traces: opened traces, of which `summarise` has made the summary.
-        summary: that one.
+        traces: opened traces.
+        sums: of all their calls.
+        summary: what `summarise` says of them.
         asked: parts of the run of which every call should be shown.
         step: is told of each of `STEPS`.
     """
@@ -68,6 +72,7 @@ def prepare(traces: Traces, summary: Summary, asked: tuple[spans.Range, ...] = (
     step(STEPS[0])
     nested = nest(traces.calls, traces.layers)
     step(STEPS[1])
+    tally.make(database, sums)
     numbers = numbered(traces, nested)
     codes = numbers.codes
     usage.tell(database, summary.header.total_categories)

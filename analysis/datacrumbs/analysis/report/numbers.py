@@ -126,7 +126,7 @@ class Numbers:
 
 
 def numbered(traces: Traces, nested: Nest) -> Numbers:
-    """Numbers everything, from the tables that `summarise` leaves and from which call is inside which."""
+    """Numbers everything, from the table `tally` and from which call is inside which."""
     tree, node, own = paths.find(traces, nested)
     tree, waits = move(traces, nested, tree, node, own)
     made = codes.number(traces, tree)

@@ -54,7 +54,7 @@ _PLACES: Final = f"""
 
 
 def tell(database: duckdb.DuckDBPyConnection, categories: Iterable[str]) -> None:
-    """Makes the tables above, once, from those that `summarise` leaves. `categories`: those that the totals count."""
+    """Makes the tables above, once, from the table `tally`. `categories`: those that the totals count."""
     database.execute(_USES, [sorted(categories)])
     database.execute(_PLACES)
 

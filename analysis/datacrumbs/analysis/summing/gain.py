@@ -12,6 +12,7 @@ from datacrumbs.analysis.reading.columns import Column
 from datacrumbs.analysis.reading.spans import covered
 from datacrumbs.analysis.summing import patterns
 from datacrumbs.analysis.summing.gather import Gathered
+from datacrumbs.analysis.summing.groups import Groups, joined
 from datacrumbs.analysis.summing.insight import Imbalance, Insight, Kinds, Overlap, Phase
 from datacrumbs.analysis.summing.patterns import FilePattern
 from datacrumbs.analysis.summing.summary import FunctionRow, Header, ProcessRow
@@ -40,36 +41,24 @@ def gain(
     return Insight(kinds, imbalance, _phases(traces, header), _overlap(traces, busy))
 
 
-_RANKED: Final = f"""
-    SELECT file, any_value(path), sum(calls)::BIGINT
-    FROM (
-        SELECT file, cat, calls, time FROM tally_of_calls JOIN functions ON functions.id = function
-        UNION ALL
-        SELECT file, cat, calls, ns FROM profiles
-    )
-    JOIN files ON files.id = file
-    WHERE file <> 0 AND cat IN (SELECT unnest(?))
-    GROUP BY file
-    ORDER BY sum(time) DESC
-    LIMIT {_FILES}
-"""
-
-
 def patterns_of(traces: Gathered) -> dict[str, FilePattern]:
     """The patterns of the files that took the most time, by path.
 
     What a summary makes is not needed, so that both can be made at once.
     """
-    with traces.database.cursor() as database:
-        present = database.execute("SELECT cat FROM functions UNION SELECT cat FROM profiles").fetchall()
-        categories = sorted(layers.totals((cat for (cat,) in present), from_kernel=bool(traces.catalog.runs)))
-        rows = database.execute(_RANKED, [categories]).fetchall()
-    before = [0, *accumulate(calls for _, _, calls in rows)][: len(rows)]
-    chosen = [(file, path) for (file, path, _), sofar in zip(rows, before, strict=True) if sofar < _CALLS]
-    files = [file for file, _ in chosen]
-    moves = traces.moves(files, categories)
+    present = (function.category for function in traces.tally.functions)
+    categories = layers.totals(present, from_kernel=bool(traces.catalog.runs))
+    counted = traces.tally.of(categories)
+    by_file = Groups(counted.columns["file"])
+    times = by_file.wide_sums(counted.columns["time_high"], counted.columns["time_low"])
+    calls = dict(zip(by_file.numbers, by_file.sums(counted.columns["calls"]), strict=True))
+    ranked = sorted(zip(times, by_file.numbers, strict=True), key=lambda pair: -pair[0])
+    files = [file for _, file in ranked if file][:_FILES]
+    before = accumulate((calls[file] for file in files), initial=0)
+    files = [file for file, sofar in zip(files, before, strict=False) if sofar < _CALLS]
+    moves = traces.moves(files, sorted(categories))
     known = patterns.of_moves(lambda: moves, files)
-    return {path: known[file] for file, path in chosen if file in known}
+    return {counted.paths[file]: known[file] for file in files if file in known}
 
 
 def _kinds(rows: Sequence[FunctionRow]) -> Kinds:
@@ -107,9 +96,12 @@ def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:
     until = np.maximum.accumulate(np.maximum(numbers, slices["last"] >> shift))
     starts = np.flatnonzero(np.append(True, numbers[1:] > until[:-1] + 2))
 
+    def summed(high: Column, low: Column) -> list[int]:
+        return joined(*(np.add.reduceat(column, starts).tolist() for column in (high, low)))
+
     def moved(names: frozenset[str]) -> list[int]:
         counts = np.array([function.name in names for function in traces.functions])[slices["function"]]
-        return _summed(slices["moved_high"] * counts, slices["moved_low"] * counts, starts)
+        return summed(slices["moved_high"] * counts, slices["moved_low"] * counts)
 
     return tuple(
         map(
@@ -117,17 +109,11 @@ def _phases(traces: Gathered, header: Header) -> tuple[Phase, ...]:
             np.minimum.reduceat(slices["first"], starts).tolist(),
             np.maximum.reduceat(slices["last"], starts).tolist(),
             np.add.reduceat(slices["calls"], starts).tolist(),
-            _summed(slices["time_high"], slices["time_low"], starts),
+            summed(slices["time_high"], slices["time_low"]),
             moved(layers.READS),
             moved(layers.WRITES),
         )
     )
-
-
-def _summed(high: Column, low: Column, starts: Column) -> list[int]:
-    """The sums of rows from each start to the next, which may be beyond 64 bits."""
-    upper, lower = (np.add.reduceat(column, starts).tolist() for column in (high, low))
-    return [(one << 32) + other for one, other in zip(upper, lower, strict=True)]
 
 
 def _overlap(traces: Gathered, busy: Busy) -> Overlap | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from datacrumbs.analysis import layers, progress
-from datacrumbs.analysis.reading import catalog, lifetimes, load, profiles, tables
+from datacrumbs.analysis.reading import catalog, lifetimes, load, profiles, records, schema, tables
 from datacrumbs.analysis.reading.catalog import Catalog
 from datacrumbs.analysis.reading.columns import Column, Function, Thread, chunks, function_of, function_word, thread_of
 from datacrumbs.analysis.reading.machine import told_when_short
@@ -19,18 +19,18 @@ from datacrumbs.analysis.reading.read import Note
 from datacrumbs.analysis.reading.room import Room
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import Reading, Traces
+from datacrumbs.analysis.summing import tally
 from datacrumbs.analysis.summing.begun import Begun, begin_reading
 from datacrumbs.analysis.summing.partial import Partial, Sums, bounds, merge, sums_of, translation
 from datacrumbs.analysis.summing.parts import Part, part_of, words_of
 from datacrumbs.analysis.summing.patterns import Moves, kinds
+from datacrumbs.analysis.summing.tally import Tally
 
 if TYPE_CHECKING:
     import duckdb
 
 QUANTILES: Final = ((1, 2), (99, 100))
 """Fractions: the parts of a function's calls that are shorter than its `p50` and `p99`."""
-_ROW_GROUP: Final = 122_880
-"""Rows that DuckDB never has two threads share: a second one that waits for some costs more than it does."""
 LAST: Final = 1 << 62
 """The number of a source behind all others."""
 Ask = Callable[[str, tuple[Any, ...]], list[Any]]
@@ -39,9 +39,11 @@ Ask = Callable[[str, tuple[Any, ...]], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Gathered(Reading):
-    """Sums over all calls, and a way to ask for single ones. `database` has the tally as the table `tally_of_calls`."""
+    """Sums over all calls, and a way to ask for single ones."""
 
     sums: Sums
+    tally: Tally
+    """Those of `sums` by function, thread and file, and what was profiled."""
     functions: tuple[Function, ...]
     threads: tuple[Thread, ...]
     files: tuple[str, ...]
@@ -107,13 +109,14 @@ class Gathered(Reading):
         for lane in self.sums.lanes:
             if self.categories[lane.category] in counted:
                 found.setdefault(process_of[lane.thread], []).append((lane.begin, lane.end))
-        rows = self.database.execute(
-            "SELECT process, list(ts), list(ts + dur) FROM profiles WHERE dur > 0 AND cat IN (SELECT unnest(?)) "
-            "GROUP BY process",
-            [sorted(counted)],
-        ).fetchall()
-        for process, begin, end in rows:
-            found.setdefault(process, []).append((np.array(begin, np.int64), np.array(end, np.int64)))
+        if schema.KIND_PROFILE in self.counts:
+            rows = self.database.execute(
+                "SELECT process, list(ts), list(ts + dur) FROM profiles WHERE dur > 0 AND cat IN (SELECT unnest(?)) "
+                "GROUP BY process",
+                [sorted(counted)],
+            ).fetchall()
+            for process, begin, end in rows:
+                found.setdefault(process, []).append((np.array(begin, np.int64), np.array(end, np.int64)))
         return {process: united(spans, self.room) for process, spans in found.items()}
 
 
@@ -128,9 +131,9 @@ def of_traces(traces: Traces) -> Gathered:
         "function": np.arange(len(calls.functions), dtype=np.uint32),
         "thread": np.arange(len(calls.threads), dtype=np.uint32),
     }
-    _make_tally(traces.database, sums)
     return Gathered(
-        traces.database, traces.layers, traces.sources, traces.catalog, traces.notes, sums, calls.functions,
+        traces.database, traces.layers, traces.sources, traces.catalog, traces.notes, traces.counts, sums,
+        tally.make(traces.database, traces.counts, sums, calls.functions, calls.threads, calls.files), calls.functions,
         calls.threads, calls.files, categories, lambda method, args: [getattr(part, method)(*args)], [identity],
         calls.room,
     )  # fmt: skip
@@ -154,24 +157,26 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
     with told_when_short():
         notes = begun.notes()
     with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
-        found = [*begun.parts.finish(), *odd_part(begun.database())]
-        births = lifetimes.find(begun.database())
+        database = begun.database()
+        counts = records.counts(database)
+        found = [*begun.parts.finish(), *odd_part(database, counts)]
+        births = lifetimes.find(database, counts)
         if births:
             found = list(pool.map(lambda part: part.split(births), found))
 
         def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
-        known = pool.submit(catalog.read_catalog, begun.database(), begun.paths)
+        known = pool.submit(catalog.read_catalog, database, begun.paths, births)
         whole = merge([part.partial for part in found])
         found = [part.without_sums() for part in found]
         words = [part.partial.words for part in found]
-        yield assemble(begun.database(), begun.paths, notes, known.result(), whole, words, ask, begun.room)
+        yield assemble(database, begun.paths, notes, counts, known.result(), whole, words, ask, begun.room)
 
 
-def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
+def odd_part(database: duckdb.DuckDBPyConnection, counts: Mapping[int, int]) -> list[Part]:
     """Calls of an unusual form, which are behind all others."""
-    odd = load.odd_calls(database)
+    odd = load.odd_calls(database, counts)
     if not len(odd.ts):
         return []
     words, calls = odd.calls()
@@ -182,24 +187,22 @@ def odd_part(database: duckdb.DuckDBPyConnection) -> list[Part]:
 
 
 def assemble(
-    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], known: Catalog,
-    whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask, room: Room,
+    database: duckdb.DuckDBPyConnection, paths: Sequence[Path], notes: Sequence[Note], counts: Mapping[int, int],
+    known: Catalog, whole: Partial, words: Sequence[Mapping[str, Sequence[str]]], ask: Ask, room: Room,
 ) -> Gathered:  # fmt: skip
-    """Makes the tables of what the calls are about.
+    """Puts together what the calls are about.
 
     Args:
         database: has all lines that are no calls, and the lives of processes (lifetimes.py).
         paths: the traces.
         notes: what could not be read.
+        counts: how many records there are of each kind.
         known: who is who in them.
         whole: the sums of all parts.
         words: what the numbers of functions and threads stand for, for each part that `ask` asks.
         ask: see `Ask`.
         room: for what may be as long as the traces.
     """
-    records = database.execute("SELECT count(*) FROM records").fetchall()[0][0]
-    if max(records, len(whole.sums.tally)) <= _ROW_GROUP:
-        database.execute("SET threads = 1")
     known_words = {
         name: {word: number for number, word in enumerate(whole.words[name])} for name in ("function", "thread")
     }
@@ -207,31 +210,16 @@ def assemble(
     functions = tuple(map(function_of, whole.words["function"]))
     threads = tuple(map(thread_of, whole.words["thread"]))
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
-    tables.make_dimensions(database, functions, threads, whole.words["file"], of_functions)
-    _make_tally(database, whole.sums)
-    _make_powers(database, whole.sums)
-    profiles.make(database)
+    files = whole.words["file"]
+    if schema.KIND_PROFILE in counts:
+        tables.make_dimensions(database, functions, threads, files, of_functions)
+        _make_powers(database, whole.sums)
+        profiles.make(database)
     return Gathered(
-        database, of_functions, tuple(paths), known, tuple(notes), whole.sums, functions, threads, whole.words["file"],
+        database, of_functions, tuple(paths), known, tuple(notes), counts, whole.sums,
+        tally.make(database, counts, whole.sums, functions, threads, files), functions, threads, files,
         whole.words["category"], ask, maps, room,
     )  # fmt: skip
-
-
-def _make_tally(database: duckdb.DuckDBPyConnection, sums: Sums) -> None:
-    tally = sums.tally
-    names = [name for name in tally.dtype.names if name != "zero"]
-    database.register("tally_columns", {name: np.ascontiguousarray(tally[name]) for name in names})
-    database.execute(
-        """
-        CREATE TABLE tally_of_calls AS
-        SELECT
-            function, thread, file, calls, errors, longest, first, last,
-            time_high::HUGEINT * 4294967296 + time_low AS time,
-            nullif(moved_high::HUGEINT * 4294967296 + moved_low, 0) AS moved
-        FROM tally_columns
-        """
-    )
-    database.unregister("tally_columns")
 
 
 def _make_powers(database: duckdb.DuckDBPyConnection, sums: Sums) -> None:

@@ -1,117 +1,35 @@
-"""Asks the tables of opened traces for the summary."""
+"""Makes the summary of opened traces: its tables are sums of their tally."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.reading import schema
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey
-from datacrumbs.analysis.reading.columns import chunks
+from datacrumbs.analysis.reading.columns import Function, chunks
 from datacrumbs.analysis.reading.completeness import judge
 from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.summing.gain import Busy, Spans, gain
-from datacrumbs.analysis.summing.gather import QUANTILES, Gathered, of_traces
+from datacrumbs.analysis.summing.gather import Gathered, of_traces
+from datacrumbs.analysis.summing.groups import Groups
 from datacrumbs.analysis.summing.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
+from datacrumbs.analysis.summing.tally import Tally
 
-if TYPE_CHECKING:
-    import duckdb
-
-
-def _words(texts: Iterable[str]) -> str:
-    """SQL texts, separated by commas; there is always at least one, which matches nothing."""
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in ["", *sorted(texts)])
-
-
-_TALLY: Final = """
-    CREATE TABLE tally AS
-    SELECT
-        functions.cat, functions.name, threads.process, threads.host, threads.pid, threads.life,
-        sums.function, sums.thread, sums.file,
-        calls, errors, time, longest, first, last, moved
-    FROM tally_of_calls AS sums
-    JOIN functions ON functions.id = sums.function
-    JOIN threads ON threads.id = sums.thread
-    UNION ALL
-    SELECT
-        cat, name, process, host, pid, life, NULL, NULL, file, sum(calls), sum(errors), sum(ns), max(longest), min(ts),
-        max(ts + dur), sum(moved)
-    FROM profiles
-    GROUP BY cat, name, process, host, pid, life, file
-"""
-"""One row for each function, thread and file: small, whatever the trace's size, and all tables can be made from it."""
-
-_SUMS: Final = f"""
-    sum(calls)::BIGINT AS calls, sum(errors)::BIGINT AS errors, sum(time)::HUGEINT AS time,
-    coalesce(sum(moved) FILTER (name IN ({_words(layers.READS)})), 0) AS bytes_read,
-    coalesce(sum(moved) FILTER (name IN ({_words(layers.WRITES)})), 0) AS bytes_written,
-    coalesce(sum(moved) FILTER (name IN ({_words(layers.COPIES)})), 0) AS bytes_copied
-"""
-
-_CATEGORIES: Final = f"SELECT cat, {_SUMS} FROM tally GROUP BY cat ORDER BY time DESC, cat"
-
-_FUNCTIONS: Final = f"""
-    WITH spread AS (
-        SELECT functions.cat, functions.name, [p50, p99] AS q
-        FROM quantiles JOIN functions ON functions.id = function
-        WHERE (functions.cat, functions.name) NOT IN (SELECT (cat, name) FROM profiles)
-        UNION ALL
-        SELECT cat, name, q FROM profiled_spread
-    )
-    SELECT
-        cat, name, {_SUMS}, least(any_value(spread.q[1]), max(longest)), least(any_value(spread.q[2]), max(longest)),
-        max(longest)
-    FROM tally JOIN spread USING (cat, name)
-    GROUP BY cat, name
-    ORDER BY time DESC, cat, name
-"""
-
-_FILES: Final = f"""
-    SELECT any_value(files.path), count(DISTINCT process), {_SUMS}
-    FROM tally JOIN files ON files.id = tally.file
-    WHERE file <> 0 AND cat IN (SELECT unnest(?))
-    GROUP BY file
-    ORDER BY time DESC, 1
-"""
-
-_PROCESSES: Final = f"""
-    SELECT
-        any_value(host) AS name_of_host, any_value(pid) AS id, any_value(life) AS number,
-        greatest(1, count(DISTINCT thread)), {_SUMS}, process
-    FROM tally
-    WHERE cat IN (SELECT unnest(?))
-    GROUP BY process
-    ORDER BY time DESC, name_of_host, id, number
-"""
-
-_THREADS: Final = """
-    SELECT coalesce(sum(greatest(1, threads)), 0)::BIGINT
-    FROM (SELECT count(DISTINCT thread) AS threads FROM tally GROUP BY process)
-"""
-"""A process of which only profiles are known has one at least."""
-
-_SPAN: Final = f"""
-    SELECT min(first), max(last) FROM (
-        SELECT first, last FROM tally
-        UNION ALL
-        SELECT ts, ts + dur FROM records WHERE kind = {schema.KIND_LIFE}
-    )
-"""
+_LIVES: Final = f"SELECT min(ts), max(ts + dur) FROM records WHERE kind = {schema.KIND_LIFE}"
 
 
 def summarise(traces: Traces | Gathered) -> Summary:
     """The whole summary of opened traces; cutting its tables to the top N is the reporter's work."""
     whole = of_traces(traces) if isinstance(traces, Traces) else traces
-    database = whole.database
-    database.execute(_TALLY)
-    categories = _categories(database)
+    categories = _categories(whole.tally)
     chosen = layers.totals((row.category for row in categories), from_kernel=bool(whole.catalog.runs))
     busy = whole.busy(sorted(chosen))
-    processes = _processes(database, chosen, whole.catalog.processes, busy)
-    files = _files(database, chosen)
+    counted = whole.tally.of(chosen)
+    processes = _processes(counted, whole.catalog.processes, busy)
+    files = _files(counted)
     header = _header(whole, [row for row in categories if row.category in chosen], processes, files, busy)
     functions = _functions(whole)
     return Summary(
@@ -125,40 +43,52 @@ def summarise(traces: Traces | Gathered) -> Summary:
     )
 
 
-def _categories(database: duckdb.DuckDBPyConnection) -> list[CategoryRow]:
-    return [
-        CategoryRow(category, layers.layer_of(category), *sums)
-        for category, *sums in database.execute(_CATEGORIES).fetchall()
+def _categories(tally: Tally) -> list[CategoryRow]:
+    names = list(dict.fromkeys(function.category for function in tally.functions))
+    groups = Groups(tally.by_function([names.index(function.category) for function in tally.functions]))
+    rows = [
+        CategoryRow(names[number], layers.layer_of(names[number]), *totals)
+        for number, totals in zip(groups.numbers, tally.totals(groups), strict=True)
     ]
+    return sorted(rows, key=lambda row: (-row.time_ns, row.category))
 
 
 def _functions(whole: Gathered) -> list[FunctionRow]:
-    spread = np.array(whole.quantiles(), np.int64).reshape(-1, len(QUANTILES))
-    columns = {"function": np.arange(len(spread)), "p50": spread[:, 0].copy(), "p99": spread[:, 1].copy()}
-    whole.database.register("quantiles", columns)
-    return [
-        FunctionRow(category, name, calls, errors, time, round(time / calls), p50, p99, longest, read, written, copied)
-        for category, name, calls, errors, time, read, written, copied, p50, p99, longest in whole.database.execute(
-            _FUNCTIONS
-        ).fetchall()
-    ]
-
-
-def _files(database: duckdb.DuckDBPyConnection, chosen: frozenset[str]) -> list[FileRow]:
-    return [FileRow(*row) for row in database.execute(_FILES, [sorted(chosen)]).fetchall()]
-
-
-def _processes(
-    database: duckdb.DuckDBPyConnection, chosen: frozenset[str], known: Mapping[ProcessKey, Process], busy: Busy
-) -> list[ProcessRow]:
+    tally = whole.tally
+    spread = dict(zip(whole.functions, whole.quantiles(), strict=True))
+    if schema.KIND_PROFILE in whole.counts:
+        spread |= {
+            Function(name, category): q
+            for category, name, q in whole.database.execute("SELECT cat, name, q FROM profiled_spread").fetchall()
+        }
+    groups = Groups(tally.columns["function"])
+    longest = groups.most(tally.columns["longest"])
     rows = []
-    for host, pid, life, threads, calls, errors, time, *moved, number in database.execute(
-        _PROCESSES, [sorted(chosen)]
-    ).fetchall():
-        who = known.get(ProcessKey(host, pid, life), Process())
-        spent = time, _length(busy.get(number))
-        rows.append(ProcessRow(host, pid, life, who.name, who.command, threads, calls, errors, *spent, *moved))
-    return rows
+    for number, most, (calls, errors, time, *moved) in zip(groups.numbers, longest, tally.totals(groups), strict=True):
+        function = tally.functions[number]
+        if function in spread:  # else all that is known of it is a profile that does not say how long its calls were
+            p50, p99 = (min(one, most) for one in spread[function])
+            times = time, round(time / calls), p50, p99, most
+            rows.append(FunctionRow(function.category, function.name, calls, errors, *times, *moved))
+    return sorted(rows, key=lambda row: (-row.time_ns, row.category, row.function))
+
+
+def _files(tally: Tally) -> list[FileRow]:
+    groups = Groups(tally.columns["file"])
+    columns = zip(groups.numbers, groups.kinds(tally.columns["process"]), tally.totals(groups), strict=True)
+    rows = [FileRow(tally.paths[number], processes, *totals) for number, processes, totals in columns if number]
+    return sorted(rows, key=lambda row: (-row.time_ns, row.path))
+
+
+def _processes(tally: Tally, known: Mapping[ProcessKey, Process], busy: Busy) -> list[ProcessRow]:
+    groups, threads = Groups(tally.columns["process"]), tally.threads()
+    rows = []
+    for number, (calls, errors, time, *moved) in zip(groups.numbers, tally.totals(groups), strict=True):
+        key = tally.processes[number]
+        who = known.get(key, Process())
+        numbers = max(1, threads[number]), calls, errors, time, _length(busy.get(number)), *moved
+        rows.append(ProcessRow(*key, who.name, who.command, *numbers))
+    return sorted(rows, key=lambda row: (-row.time_ns, row.host, row.pid is None, row.pid, row.life))
 
 
 def _length(spans: Spans | None) -> int:
@@ -172,9 +102,9 @@ def _length(spans: Spans | None) -> int:
 def _header(
     traces: Gathered, totals: list[CategoryRow], processes: list[ProcessRow], files: list[FileRow], busy: Busy
 ) -> Header:
-    runs = traces.catalog.runs
-    first, last = traces.database.execute(_SPAN).fetchall()[0]
-    started, wall = (first, 1000 * (last - first)) if first is not None else (0, 0)
+    runs, threads = traces.catalog.runs, traces.tally.threads()
+    first, last = _span(traces)
+    wall = 1000 * (last - first)
     in_io = sum(row.busy_ns for row in processes)
     io_wall = _length(united(list(busy.values()), traces.room)) if busy else 0
     moved = sum(row.bytes_read + row.bytes_written for row in totals)
@@ -184,10 +114,10 @@ def _header(
         runs=_distinct(run.run_id for run in runs),
         hosts=tuple(sorted(hosts - {""})) or _distinct(str(run.opening.get("host") or "") for run in runs),
         users=_distinct(str(run.opening.get("user") or "") for run in runs),
-        started_us=started,
+        started_us=first,
         wall_ns=wall,
         processes=len(known),
-        threads=traces.database.execute(_THREADS).fetchall()[0][0],
+        threads=sum(max(1, threads[number]) for number in Groups(traces.tally.columns["process"]).numbers),
         files=len(files),
         calls=sum(row.calls for row in totals),
         total_categories=tuple(sorted(row.category for row in totals)),
@@ -200,6 +130,15 @@ def _header(
         bytes_per_s_io=_per_second(moved, io_wall),
         bytes_per_s_wall=_per_second(moved, wall),
     )
+
+
+def _span(traces: Gathered) -> tuple[int, int]:
+    """From the first to the last thing that a process did, in microseconds since 1970."""
+    lives = traces.database.execute(_LIVES).fetchall() if schema.KIND_LIFE in traces.counts else []
+    columns = traces.tally.columns
+    if len(columns["first"]):
+        lives.append((int(columns["first"].min()), int(columns["last"].max())))
+    return min((first for first, _ in lives), default=0), max((last for _, last in lives), default=0)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

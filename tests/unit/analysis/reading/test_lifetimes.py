@@ -12,7 +12,7 @@ from datacrumbs.analysis.exports.lines import perfetto
 from datacrumbs.analysis.reading.trace import Traces, open_traces
 from datacrumbs.analysis.report.document import Budget, prepare
 from datacrumbs.analysis.summing.gain import patterns_of
-from datacrumbs.analysis.summing.gather import Gathered, gathered
+from datacrumbs.analysis.summing.gather import Gathered, gathered, of_traces
 from datacrumbs.analysis.summing.summarise import summarise
 from datacrumbs.analysis.summing.summary import ProcessRow, Summary
 from hypothesis import given, settings
@@ -112,8 +112,9 @@ def test_lives_of_which_only_profiles_are_known(tmp_path: Path, workers: int | N
 
 def test_reports_and_exports_tell_lives_apart(trace: Path, tmp_path: Path) -> None:
     with open_traces([str(trace)]) as traces:
-        summary = summarise(traces)
-        processes = prepare(traces, summary)(Budget())["processes"]
+        whole = of_traces(traces)
+        summary = summarise(whole)
+        processes = prepare(traces, whole.sums, summary)(Budget())["processes"]
         perfetto(traces, tmp_path / "out.json")
     found = {(one["pid"], one["life"]): one for one in processes}
     assert len(found) == len(processes) == 3
