@@ -21,6 +21,7 @@ from datacrumbs.analysis.reading.spans import united
 from datacrumbs.analysis.reading.trace import Reading, Traces
 from datacrumbs.analysis.summing import tally
 from datacrumbs.analysis.summing.begun import Begun, begin_reading
+from datacrumbs.analysis.summing.groups import Groups
 from datacrumbs.analysis.summing.partial import Partial, Sums, bounds, merge, sums_of, translation
 from datacrumbs.analysis.summing.parts import Part, part_of, words_of
 from datacrumbs.analysis.summing.patterns import Moves, kinds
@@ -66,7 +67,7 @@ class Gathered(Reading):
         sorted_out: list[list[list[Column]]] = [[[] for _ in QUANTILES] for _ in self.functions]
         for numbers, answer in zip(self.maps, self.ask("within", (wanted,)), strict=True):
             for place, (function, ns) in enumerate(answer):
-                for one in np.unique(function).tolist():
+                for one in Groups(function).numbers:
                     sorted_out[int(numbers["function"][one])][place].append(ns[function == one])
         return [
             tuple(int(np.partition(np.concatenate(values), rank)[rank]) for values, rank in zip(row, at, strict=True))
