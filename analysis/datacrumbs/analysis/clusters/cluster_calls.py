@@ -204,7 +204,7 @@ def _parted(
     threads = tuple(thread for one in told for thread in one.threads)
     of_functions = tuple(layers.layer_of(function.category) for function in functions)
     counts = records.counts(database)
-    known = catalog.read_catalog(database, paths, lifetimes.find(database, counts))
+    known = catalog.read_catalog(database, counts, paths, lifetimes.find(database, counts))
     if schema.KIND_PROFILE in counts:
         tables.make_dimensions(database, functions, threads, ("",), of_functions)
         database.execute("CREATE TABLE powers (function UINTEGER, power INTEGER, calls BIGINT)")

@@ -104,7 +104,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             words = client.gather([client.submit(_words, share) for share in shares])
             words += (part.partial.words for part in odd)
             notes = [note for one in told for note in one.notes]
-            known = catalog.read_catalog(database, paths, births)
+            known = catalog.read_catalog(database, counts, paths, births)
             yield assemble(database, paths, notes, counts, known, whole, words, ask, room)
 
 

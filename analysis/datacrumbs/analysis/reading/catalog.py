@@ -46,6 +46,9 @@ A record without a time, as `process_name` is, counts for the first life of its 
 """
 
 
+_LIVED: Final = f"SELECT min(ts), max(ts + dur) FROM records WHERE kind = {schema.KIND_LIFE}"
+
+
 class ProcessKey(NamedTuple):
     """A process: its host's name, its id, and how many processes with that id had ended before it."""
 
@@ -88,12 +91,24 @@ class Catalog:
 
     runs: tuple[Run, ...]
     processes: Mapping[ProcessKey, Process]
+    lived: tuple[int, int] | None
+    """From the first to the last start or end of a process, in microseconds since 1970; None: the traces have none."""
 
 
-def read_catalog(database: duckdb.DuckDBPyConnection, paths: Sequence[Path], births: Births) -> Catalog:
-    """Reads the few records that describe others, and fills the table `names` (kind, key, text) of the hashes."""
+def read_catalog(
+    database: duckdb.DuckDBPyConnection, counts: Mapping[int, int], paths: Sequence[Path], births: Births
+) -> Catalog:
+    """Reads the few records that describe others, and fills the table `names` (kind, key, text) of the hashes.
+
+    Args:
+        database: with the table `records`.
+        counts: how many of them there are of each kind.
+        paths: the traces.
+        births: as lifetimes.py found them.
+    """
     database.execute(_NAMES)
-    return Catalog(tuple(_runs(database, paths)), _processes(database, births))
+    lived = database.execute(_LIVED).fetchall()[0] if schema.KIND_LIFE in counts else None
+    return Catalog(tuple(_runs(database, paths)), _processes(database, births), lived)
 
 
 def names(database: duckdb.DuckDBPyConnection, kind: str, hashes: Sequence[str] | None = None) -> dict[str, str]:

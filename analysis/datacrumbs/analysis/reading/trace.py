@@ -80,7 +80,7 @@ def open_traces(names: Sequence[str], *, workers: int = 0) -> Iterator[Traces]:
             calls, notes, counts = load(connection, paths, advance, threads, Room(Path(spill), memory.share()))
         births = lifetimes.find(connection, counts)
         calls = lifetimes.split(calls, births)
-        catalog = read_catalog(connection, paths, births)
+        catalog = read_catalog(connection, counts, paths, births)
         of_functions = tuple(layers.layer_of(function.category) for function in calls.functions)
         tables.make(connection, calls, of_functions)
         if schema.KIND_PROFILE in counts:

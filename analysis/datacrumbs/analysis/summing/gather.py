@@ -160,15 +160,15 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
     with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
         database = begun.database()
         counts = records.counts(database)
-        found = [*begun.parts.finish(), *odd_part(database, counts)]
-        births = lifetimes.find(database, counts)
+        odd, births = odd_part(database, counts), lifetimes.find(database, counts)
+        known = pool.submit(catalog.read_catalog, database, counts, begun.paths, births)
+        found = [*begun.parts.finish(), *odd]
         if births:
             found = list(pool.map(lambda part: part.split(births), found))
 
         def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
-        known = pool.submit(catalog.read_catalog, database, begun.paths, births)
         whole = merge([part.partial for part in found])
         found = [part.without_sums() for part in found]
         words = [part.partial.words for part in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.reading import schema
@@ -17,8 +16,6 @@ from datacrumbs.analysis.summing.gather import Gathered, of_traces
 from datacrumbs.analysis.summing.groups import Groups
 from datacrumbs.analysis.summing.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from datacrumbs.analysis.summing.tally import Tally
-
-_LIVES: Final = f"SELECT min(ts), max(ts + dur) FROM records WHERE kind = {schema.KIND_LIFE}"
 
 
 def summarise(traces: Traces | Gathered) -> Summary:
@@ -134,11 +131,11 @@ def _header(
 
 def _span(traces: Gathered) -> tuple[int, int]:
     """From the first to the last thing that a process did, in microseconds since 1970."""
-    lives = traces.database.execute(_LIVES).fetchall() if schema.KIND_LIFE in traces.counts else []
-    columns = traces.tally.columns
+    lived, columns = traces.catalog.lived, traces.tally.columns
+    known = [lived] if lived else []
     if len(columns["first"]):
-        lives.append((int(columns["first"].min()), int(columns["last"].max())))
-    return min((first for first, _ in lives), default=0), max((last for _, last in lives), default=0)
+        known.append((int(columns["first"].min()), int(columns["last"].max())))
+    return min((first for first, _ in known), default=0), max((last for _, last in known), default=0)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
