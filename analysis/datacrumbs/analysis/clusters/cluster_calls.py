@@ -163,10 +163,10 @@ def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
         Collector(Room(Path(spill), memory.share())) as collector,
         told_when_short(),
     ):
-        insert = records.inserter(lambda: database)
-        for source, path, size in files:
-            found = read_range(path, source, collector, insert, 0, size, size)
-            notes += [(source, note) for note in found]
+        with records.inserting(lambda: database) as insert:
+            for source, path, size in files:
+                found = read_range(path, source, collector, insert, 0, size, size)
+                notes += [(source, note) for note in found]
         counts = records.counts(database)
         calls = lifetimes.split(collector.finish(odd_calls(database, counts)), lifetimes.find(database, counts))
         return Partition.of(calls), _about(database, Path(spill), calls, tuple(notes))

@@ -18,7 +18,6 @@ from datacrumbs.analysis import progress
 from datacrumbs.analysis.clusters.cluster import connected
 from datacrumbs.analysis.reading import catalog, lifetimes, memory, records, sources
 from datacrumbs.analysis.reading.lifetimes import Births
-from datacrumbs.analysis.reading.lines import LineBuffer
 from datacrumbs.analysis.reading.machine import processors, temporary_folder, told_when_short
 from datacrumbs.analysis.reading.read import Note, read_range
 from datacrumbs.analysis.reading.room import Room, Shelf
@@ -80,13 +79,10 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
         shares = _submit(client, paths)
         with progress.working("adding up"):
             told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
-            insert = records.inserter(lambda: database)
-            for one in told:
-                buffer = LineBuffer()
-                for lines in one.lines:
-                    buffer.add(lines)
-                if buffer.size:
-                    insert(one.source, buffer)
+            with records.inserting(lambda: database) as insert:
+                for one in told:
+                    for lines in one.lines:
+                        insert(one.source, lines)
             counts, room = records.counts(database), Room(Path(spill), memory.share())
             births = lifetimes.find(database, counts)
             odd = [part.split(births) for part in odd_part(database, counts)]
@@ -130,7 +126,7 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
     with Parts(Shelf(Room())) as parts:
-        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest.lines), begin, end, size)
+        notes = read_range(path, source, parts, lambda _, rest: lines.append(rest), begin, end, size)
         (part,) = parts.finish()
     return Share(part, Told(source, tuple(lines), tuple(notes)))
 

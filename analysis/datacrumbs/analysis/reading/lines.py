@@ -1,9 +1,9 @@
-"""Whole lines, gathered in memory that C reads, and that DuckDB reads as if it were a file."""
+"""Whole lines, gathered in memory that C reads, and a way for DuckDB to read lines as if they were a file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -88,24 +88,26 @@ class LineBuffer:
         """Forgets the whole lines, but not the part of a line that waits for its end."""
         self.size = self._mark = 0
 
-    @contextmanager
-    def as_file(self) -> Iterator[str]:
-        """The name under which this process can read the whole lines until the end of the context."""
-        fd = os.memfd_create("datacrumbs-lines", os.MFD_CLOEXEC)
-        try:
-            view = memoryview(self.data)[: self.size]
-            while view:
-                view = view[os.write(fd, view) :]
-            yield f"/proc/self/fd/{fd}"
-        finally:
-            os.close(fd)
-
     def _write(self, data: bytes | memoryview) -> None:
         end = self.size + len(data)
         if end + SLACK > len(self.data):
             self.data.extend(bytes(end + SLACK - len(self.data) + len(self.data) // 2))
         self.data[self.size : end] = data
         self.size = end
+
+
+@contextmanager
+def as_file(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The name under which this process can read some text until the end of the context."""
+    fd = os.memfd_create("datacrumbs-lines", os.MFD_CLOEXEC)
+    try:
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(fd, view) :]
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
 
 
 def _opening(piece: bytes) -> bytes:

@@ -39,7 +39,8 @@ def load(
         BusyError: memory is short.
     """
     with Collector(room) as collector:
-        notes = read(paths, collector, records.inserter(lambda: database), progress, workers)
+        with records.inserting(lambda: database) as others:
+            notes = read(paths, collector, others, progress, workers)
         counts = records.counts(database)
         return collector.finish(odd_calls(database, counts)), notes, counts
 

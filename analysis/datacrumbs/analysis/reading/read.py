@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.analysis.reading import members
 from datacrumbs.analysis.reading.lines import MAX_LINE, LineBuffer
-from datacrumbs.analysis.reading.members import SPAN, Damage, MemberEnd, Span
+from datacrumbs.analysis.reading.members import Damage, MemberEnd, Span
 from datacrumbs.core.files import open_regular, read_error
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 2 << 20
 """Bytes of text that are taken apart at once: they stay in the processor's cache."""
-REST: Final = 32 << 20
-"""Bytes of other lines that go into the table at once: more rows than one of DuckDB's row groups."""
+REST: Final = 4 << 20
+"""Bytes of other lines that are handed on at once, at least, unless a part has no more."""
 MAX_SPAN: Final = 64 << 20
 """Compressed bytes of a span that is read in one go; members that are longer are read piece by piece."""
 
@@ -43,7 +45,22 @@ class Note:
 class Others(Protocol):
     """Takes lines that are no plain calls, from any worker."""
 
-    def __call__(self, source: int, buffer: LineBuffer, /) -> None: ...
+    def __call__(self, source: int, lines: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A span of a trace file, which is open for whoever reads it."""
+
+    source: int
+    path: Path
+    fd: int
+    is_gzip: bool
+    span: Span
+
+    def text(self) -> Iterator[bytes | MemberEnd | Damage]:
+        """Its text, piece by piece."""
+        return members.inflate(self.fd, self.span) if self.is_gzip else members.read_plain(self.fd, self.span.end)
 
 
 @dataclass(slots=True)
@@ -54,8 +71,23 @@ class _Job:
     others: Others
     progress: Progress
     stop: threading.Event
+    parts: Iterator[_Part]
     notes: list[tuple[int, int, str]] = field(default_factory=list)
     """Source, offset and text of each note: workers finish in any order, so they are sorted at the end."""
+    overlong: Counter[int] = field(default_factory=Counter)
+    """How many lines of each source are longer than `MAX_LINE`."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> _Part | None:
+        """The next part, for whichever worker asks first; None when there is none left."""
+        with self.lock:
+            return next(self.parts, None)
+
+    def told(self, paths: Mapping[int, Path]) -> list[Note]:
+        """All notes, in the order of the files."""
+        for source, count in self.overlong.items():
+            self.notes.append((source, 0, f"{count} lines longer than {MAX_LINE} bytes were left out"))
+        return [Note(paths[source], text) for source, _, text in sorted(self.notes)]
 
 
 def read(
@@ -79,19 +111,11 @@ def read(
         NoInputError: a file cannot be opened or read.
         BusyError: memory is short.
     """
-    job = _Job(sink, others, progress, stop or threading.Event())
-    with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
-        for source, path in enumerate(paths):
-            if job.stop.is_set():
-                break
-            try:
-                with open_regular(path, follow=True) as fd:
-                    size = os.fstat(fd).st_size
-                    part = _File(source, fd, size)
-                    _finish(job, [pool.submit(_read, job, part) for _ in range(min(workers, 1 + size // SPAN))])
-            except OSError as error:
-                raise read_error(path, error) from error
-    return [Note(paths[source], text) for source, _, text in sorted(job.notes)]
+    with closing(part for source, path in enumerate(paths) for part in _parts(source, path)) as parts:
+        job = _Job(sink, others, progress, stop or threading.Event(), parts)
+        with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
+            _finish(job, [pool.submit(_read, job) for _ in range(workers)])
+    return job.told(dict(enumerate(paths)))
 
 
 def read_range(path: Path, source: int, sink: Sink, others: Others, begin: int, end: int, size: int) -> list[Note]:
@@ -110,13 +134,10 @@ def read_range(path: Path, source: int, sink: Sink, others: Others, begin: int, 
         NoInputError: the file cannot be opened or read.
         BusyError: memory is short.
     """
-    job = _Job(sink, others, lambda _: None, threading.Event())
-    try:
-        with open_regular(path, follow=True) as fd:
-            _read(job, _File(source, fd, size, begin, end))
-    except OSError as error:
-        raise read_error(path, error) from error
-    return [Note(path, text) for _, _, text in sorted(job.notes)]
+    with closing(_parts(source, path, begin, end, size)) as parts:
+        job = _Job(sink, others, lambda _: None, threading.Event(), parts)
+        _read(job)
+    return job.told({source: path})
 
 
 def _finish(job: _Job, futures: list[Future[None]]) -> None:
@@ -129,81 +150,82 @@ def _finish(job: _Job, futures: list[Future[None]]) -> None:
             job.stop.set()
 
 
-class _File:
-    """A part of a trace file, cut into spans that workers take one by one.
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+def _parts(
+    source: int, path: Path, begin: int = 0, end: int | None = None, size: int | None = None
+) -> Generator[_Part, None, None]:
+    """Cuts a trace file, or what begins in a range of it, into parts.
 
     What is appended to a growing file from here on is left for another time.
-
-    Args:
-        source: the file's number.
-        fd: the file.
-        size: of the file, or of what counts of it.
-        begin: the first byte of the part, which is of whole members: of those that begin in it.
-        end: the byte behind it.
     """
-
-    def __init__(self, source: int, fd: int, size: int, begin: int = 0, end: int | None = None) -> None:
-        self.source, self.fd, self.is_gzip = source, fd, members.is_gzip(fd)
+    with _reading(path), open_regular(path, follow=True) as fd:
+        size = os.fstat(fd).st_size if size is None else size
         end = size if end is None else end
-        if self.is_gzip:
+        is_gzip = members.is_gzip(fd)
+        if is_gzip:
             begin, end = (members.boundary(fd, size, at) if 0 < at < size else at for at in (begin, end))
-            self._spans = members.spans(fd, begin, end)
+            spans = members.spans(fd, begin, end)
         else:
-            self._spans = iter([Span(0, size)] if begin == 0 else [])
-        self._lock = threading.Lock()
-
-    def take(self) -> Span | None:
-        """The next span, for whichever worker asks first; None when there is none left."""
-        with self._lock:
-            return next(self._spans, None)
-
-    def text(self, span: Span) -> Iterator[bytes | MemberEnd | Damage]:
-        """The text of a span, piece by piece."""
-        return members.inflate(self.fd, span) if self.is_gzip else members.read_plain(self.fd, span.end)
+            spans = iter([Span(0, size)] if begin == 0 else [])
+        for span in spans:
+            yield _Part(source, path, os.dup(fd), is_gzip, span)
 
 
-def _read(job: _Job, file: _File) -> None:
-    """One worker: takes the calls of spans as long as there are any."""
-    worker = job.sink.worker()
-    buffer, rest = LineBuffer(), LineBuffer()
-    while (span := file.take()) and not job.stop.is_set():
-        lines = _short_way(worker, file, span)
-        if lines is not None:
-            rest.add(lines)
-            job.progress(span.end - span.start)
-        else:
-            for _ in _gather(job, file, span, buffer):
-                rest.add(worker.parser.take(buffer, file.source))
-                worker.taken(file.source, span.start)
-                _pass_on(job, rest, file.source, REST)
-            rest.add(worker.parser.take(buffer, file.source))
-        worker.end_part(file.source, span.start)
-        _pass_on(job, rest, file.source, REST)
-    _pass_on(job, rest, file.source, 1)
-    if buffer.overlong:
-        text = f"{buffer.overlong} lines longer than {MAX_LINE} bytes were left out"
-        job.notes.append((file.source, 0, text))
+def _read(job: _Job) -> None:
+    """One worker: takes the calls of parts as long as there are any."""
+    worker, buffer = None, LineBuffer()
+    while not job.stop.is_set() and (part := job.take()):
+        try:
+            worker = worker or job.sink.worker()
+            with _reading(part.path):
+                _take(job, worker, part, buffer)
+        finally:
+            os.close(part.fd)
 
 
-def _short_way(worker: Worker, file: _File, span: Span) -> bytes | None:
+def _take(job: _Job, worker: Worker, part: _Part, buffer: LineBuffer) -> None:
+    """Takes the calls of a part, and hands all other lines on."""
+    source, span, overlong = part.source, part.span, buffer.overlong
+    rest = LineBuffer()
+    lines = _short_way(worker, part)
+    if lines is not None:
+        rest.add(lines)
+        job.progress(span.end - span.start)
+    else:
+        for _ in _gather(job, part, buffer):
+            rest.add(worker.parser.take(buffer, source))
+            worker.taken(source, span.start)
+            if rest.size >= REST:
+                job.others(source, rest.lines)
+                rest.clear()
+        rest.add(worker.parser.take(buffer, source))
+    worker.end_part(source, span.start)
+    if rest.size:
+        job.others(source, rest.lines)
+    if buffer.overlong > overlong:
+        with job.lock:
+            job.overlong[source] += buffer.overlong - overlong
+
+
+def _short_way(worker: Worker, part: _Part) -> bytes | None:
     """Lines that are no plain calls; None where the span is not sound from end to end, or very long."""
-    if not file.is_gzip or span.end - span.start > MAX_SPAN:
+    if not part.is_gzip or part.span.end - part.span.start > MAX_SPAN:
         return None
-    return worker.parser.take_span(file.fd, span.start, span.end, file.source)
+    return worker.parser.take_span(part.fd, part.span.start, part.span.end, part.source)
 
 
-def _pass_on(job: _Job, rest: LineBuffer, source: int, least: int) -> None:
-    """Hands on lines that are no plain calls, if they are many."""
-    if rest.size >= least:
-        job.others(source, rest)
-        rest.clear()
-
-
-def _gather(job: _Job, file: _File, span: Span, buffer: LineBuffer) -> Iterator[None]:
-    """Moves a span's lines into the buffer, and yields each time it is full."""
-    at = span.start
+def _gather(job: _Job, part: _Part, buffer: LineBuffer) -> Iterator[None]:
+    """Moves a part's lines into the buffer, and yields each time it is full."""
+    at = part.span.start
     cut = False
-    for piece in file.text(span):
+    for piece in part.text():
         if job.stop.is_set():
             return
         if isinstance(piece, bytes):
@@ -213,11 +235,11 @@ def _gather(job: _Job, file: _File, span: Span, buffer: LineBuffer) -> Iterator[
             job.progress(piece.next - at)
             at = piece.next
         else:
-            cut = _take_damage(job, file.source, buffer, piece)
+            cut = _take_damage(job, part.source, buffer, piece)
         if buffer.size >= CHUNK:
             yield
     if buffer.end(cut=cut) and not cut:
-        job.notes.append((file.source, span.end, "ends in the middle of a line: read to its last whole line"))
+        job.notes.append((part.source, part.span.end, "ends in the middle of a line: read to its last whole line"))
 
 
 def _take_damage(job: _Job, source: int, buffer: LineBuffer, damage: Damage) -> bool:

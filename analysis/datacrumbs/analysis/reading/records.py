@@ -7,19 +7,24 @@ unfinished line leaves its neighbour alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from datacrumbs.analysis.reading import memory, schema
+from datacrumbs.analysis.reading.lines import as_file
 
 if TYPE_CHECKING:
     import duckdb
-    from datacrumbs.analysis.reading.lines import LineBuffer
     from datacrumbs.analysis.reading.read import Others
 
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
+_BYTES: Final = 32 << 20
+"""Bytes of lines that go into the table at once: more rows than one of DuckDB's row groups."""
+_SOURCES: Final = 64
+"""Files whose lines go into the table at once, at most: each is an open file meanwhile."""
 LEAST: Final = 256 << 20
 """Bytes that DuckDB may use in any case: its JSON reader takes eight times `MAX_OBJECT` for each thread."""
 
@@ -29,14 +34,51 @@ def counts(database: duckdb.DuckDBPyConnection) -> dict[int, int]:
     return dict(database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
 
 
-def inserter(database: Callable[[], duckdb.DuckDBPyConnection]) -> Others:
-    """What puts lines into the table `records` of a database, which is asked for when it is needed."""
+@contextlib.contextmanager
+def inserting(database: Callable[[], duckdb.DuckDBPyConnection]) -> Iterator[Others]:
+    """What puts lines into the table `records`, where all of them are at the end of the context.
 
-    def insert(source: int, buffer: LineBuffer, /) -> None:
-        with database().cursor() as cursor, buffer.as_file() as name:
-            cursor.execute(schema.insert(name, source, MAX_OBJECT))
+    Args:
+        database: gives the database when it is needed.
+    """
+    inserter = _Inserter(database)
+    yield inserter
+    inserter.flush()
 
-    return insert
+
+class _Inserter:
+    """Puts lines into the table, many at a time: a statement takes longer than a thousand of them."""
+
+    def __init__(self, database: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._lines: dict[int, list[bytes]] = {}
+        self._size = 0
+
+    def __call__(self, source: int, lines: bytes, /) -> None:
+        """Takes lines from any thread."""
+        with self._lock:
+            self._lines.setdefault(source, []).append(lines)
+            self._size += len(lines)
+            due = self._taken() if self._size >= _BYTES or len(self._lines) >= _SOURCES else {}
+        self._insert(due)
+
+    def flush(self) -> None:
+        """Puts what is left into the table."""
+        with self._lock:
+            left = self._taken()
+        self._insert(left)
+
+    def _taken(self) -> dict[int, list[bytes]]:
+        lines, self._lines, self._size = self._lines, {}, 0
+        return lines
+
+    def _insert(self, lines: Mapping[int, Sequence[bytes]]) -> None:
+        if not lines:
+            return
+        with self._database().cursor() as cursor, contextlib.ExitStack() as files:
+            sources = {files.enter_context(as_file(pieces)): source for source, pieces in lines.items()}
+            cursor.execute(schema.insert(sources, MAX_OBJECT))
 
 
 @contextlib.contextmanager

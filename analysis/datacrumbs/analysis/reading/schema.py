@@ -17,6 +17,7 @@ where there is nothing for them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 KIND_BROKEN: Final = 0
@@ -101,21 +102,22 @@ _IS_PROFILE: Final = "args.profile IS NOT NULL"
 _NAMES_A_HASH: Final = "name IN ('FH', 'HH', 'SH')"
 
 
-def insert(path: str, source: int, max_object: int) -> str:
+def insert(sources: Mapping[str, int], max_object: int) -> str:
     """The statement that reads JSON lines into `records`.
 
     DuckDB's reader makes NULL of a value of the wrong type and a row of NULLs of a line that is not JSON.
 
     Args:
-        path: the file with the lines, a name of our own making.
-        source: the number of the trace file that they come from.
+        sources: files with the lines, names of our own making, and the number of the trace file that each comes from.
         max_object: longest line in bytes; none is longer.
     """
+    files = [f"'{name}'" for name in sources]
+    numbers = ", ".join(f"{name}: {source}" for name, source in zip(files, sources.values(), strict=True))
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
     return f"""
         INSERT INTO records
         SELECT
-            {source},
+            source,
             CASE
                 WHEN {_IS_METADATA} THEN {KIND_METADATA}
                 WHEN {_IS_SPAN} AND {_IS_SOUND} AND {_IS_LIFE} THEN {KIND_LIFE}
@@ -133,7 +135,7 @@ def insert(path: str, source: int, max_object: int) -> str:
             END,
             args."offset", coalesce(args.count, try_cast(args.flags AS BIGINT)),
             if(args.cause <> '', args.cause || ' ' || coalesce(args.thread, 0), ''),
-            coalesce(args.hhash, '#{source}'),
+            coalesce(args.hhash, '#' || source),
             CASE
                 WHEN {_IS_METADATA} THEN args.value
                 WHEN args.fhash <> '' THEN 'h' || args.fhash
@@ -145,8 +147,11 @@ def insert(path: str, source: int, max_object: int) -> str:
                 WHEN {_IS_METADATA} AND NOT {_NAMES_A_HASH} OR {_IS_LIFE} THEN to_json(args)
                 WHEN {_IS_PROFILE} THEN args.profile
             END
-        FROM read_json(
-            '{path}', format = 'newline_delimited', columns = {{{columns}}}, ignore_errors = true,
-            maximum_object_size = {max_object}
+        FROM (
+            SELECT *, (MAP {{{numbers}}})[filename] AS source
+            FROM read_json(
+                [{", ".join(files)}], filename = true, format = 'newline_delimited', columns = {{{columns}}},
+                ignore_errors = true, maximum_object_size = {max_object}
+            )
         )
     """

@@ -79,8 +79,9 @@ def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
         made = pool.submit(manager.__enter__)
 
         def run() -> list[Note]:
-            with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
-                return read(paths, parts, records.inserter(made.result), advance, threads, stop)
+            size = sum(path.stat().st_size for path in paths)
+            with progress.bar("reading", size) as advance, records.inserting(made.result) as others:
+                return read(paths, parts, others, advance, threads, stop)
 
         reading = pool.submit(run)
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from datacrumbs.analysis.reading.lines import MAX_LINE, LineBuffer
+from datacrumbs.analysis.reading.lines import MAX_LINE, LineBuffer, as_file
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def content(buffer: LineBuffer) -> bytes:
-    with buffer.as_file() as name:
+    with as_file([buffer.lines]) as name:
         assert Path(name).read_bytes() == buffer.lines
     return buffer.lines
 
@@ -81,7 +81,8 @@ def test_cuts_between_pieces_change_nothing(text: list[bytes], data: st.DataObje
 
 
 def test_the_memory_is_given_back() -> None:
-    with LineBuffer().as_file() as name:
+    with as_file([b"{}\n", b"[]\n"]) as name:
         path = Path(name)
+        assert path.read_bytes() == b"{}\n[]\n"
     with pytest.raises(FileNotFoundError):
         path.read_bytes()
