@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datacrumbs.analysis.reading import schema
+from datacrumbs.analysis.reading import records, schema
 from datacrumbs.analysis.reading.trace import open_traces
 from datacrumbs.core.errors import NoInputError
 from hypothesis import given, settings
@@ -57,6 +57,32 @@ def test_workers_share_a_file_and_lose_nothing(tmp_path: Path) -> None:
     synthetic(path, 250_000)
     assert path.stat().st_size > 2 << 21, "several spans"
     assert read(path, workers=1) == read(path, workers=3) == (250_000, 0, [])
+
+
+def test_each_of_many_files_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers go on from one file to the next, and lines of several go into the table at once."""
+    monkeypatch.setattr(records, "_SOURCES", 3)
+    for number in range(10):
+        with TraceWriter(tmp_path / f"n{number}.pfw.gz", host=f"node{number}") as writer:
+            worker = writer.process(5, f"worker{number}")
+            for call in range(number):
+                writer.call(worker, "read", EPOCH_NS + 5000 * call, 4000)
+    with open_traces([str(tmp_path)], workers=3) as traces:
+        hosts = [key.host for key in traces.catalog.processes]
+        calls = dict(traces.database.execute("SELECT host, count(*) FROM calls GROUP BY host").fetchall())
+        lives = traces.database.execute("SELECT source, note->>'$.comm' FROM records WHERE name = 'start'").fetchall()
+    assert sorted(hosts) == [f"node{number}" for number in range(10)]
+    assert calls == {f"node{number}": number for number in range(1, 10)}
+    assert sorted(lives) == [(number, f"worker{number}") for number in range(10)]
+
+
+def test_a_file_that_cannot_be_read_among_others_leaves_none_open(trace: Path, tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    missing = tmp_path / "z.pfw.gz"
+    missing.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(NoInputError, match="z.pfw.gz"):
+        read(trace, missing, trace)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_trace_that_was_cut_off_reads_to_its_last_whole_line(trace: Path) -> None:
