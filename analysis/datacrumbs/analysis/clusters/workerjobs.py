@@ -10,7 +10,6 @@ Workers whose scheduler has died, as after a `kill -9`, end within a minute.
 
 from __future__ import annotations
 
-import re
 import signal
 import tempfile
 import time
@@ -34,15 +33,15 @@ LOST_SECONDS: Final = 60
 """How long there may be no worker, later."""
 MOST: Final = 1000
 CONFIGURATION: Final = "~/.config/dask/jobqueue.yaml"
-_WANTED: Final = re.compile(r"(slurm|flux):(\d+)\Z")
+_KINDS: Final = ("slurm", "flux")
 _PAUSE: Final = 0.1
 _LOOK_SECONDS: Final = 5.0
 """A scheduler is not asked for our jobs more often than this."""
 
 
 def are_wanted(scheduler: str) -> bool:
-    """Whether that is a number of jobs, and no scheduler's address."""
-    return bool(_WANTED.match(scheduler))
+    """Whether that asks for jobs, and is no scheduler's address."""
+    return scheduler.partition(":")[0] in _KINDS
 
 
 @contextmanager
@@ -60,9 +59,12 @@ def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueClu
         OutputError: there is no place for keys.
         BusyError: no job has started in time.
     """
-    kind, count = wanted.split(":")
-    if not 1 <= int(count) <= MOST:
-        raise UsageError(f"'{wanted}' asks for {count} jobs", f"ask for 1 to {MOST}, such as {kind}:4")
+    kind, _, text = wanted.partition(":")
+    count = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= count <= MOST:
+        raise UsageError(
+            f"--scheduler '{wanted}' is not a number of jobs", f"write {kind}:N for N of them, 1 to {MOST}: {kind}:4"
+        )
     kinds = _kinds()
     import dask
     from distributed.scheduler import NoWorkerError
@@ -73,7 +75,7 @@ def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueClu
         dask.config.set({"distributed.scheduler.no-workers-timeout": f"{LOST_SECONDS}s"}),
         _made(kind, kinds.KINDS[kind], folder) as cluster,
     ):
-        cluster.scale(jobs=int(count))
+        cluster.scale(jobs=count)
         with progress.working(f"waiting for jobs of {kind.capitalize()}"):
             _wait(cluster, kind, seconds)
         try:

@@ -82,10 +82,19 @@ def test_the_configuration_of_the_documentation_is_what_jobs_are(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    "scheduler",
+    ["slurm", "slurm:", "slurm:x", "slurm:0", "slurm:-1", "slurm:1.5", "slurm:٣", "flux:5000", f"flux:{'9' * 5000}"],
+)
+def test_what_is_no_number_of_jobs_is_told_as_one(tmp_path: Path, scheduler: str) -> None:
+    done = summary(tmp_path, scheduler)
+    kind = scheduler.partition(":")[0]
+    wanted = f"--scheduler '{scheduler}' is not a number of jobs; write {kind}:N for N of them, 1 to 1000: {kind}:4"
+    assert done.returncode == 64 and wanted in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
     ("scheduler", "code", "says"),
     [
-        ("slurm:0", 64, "'slurm:0' asks for 0 jobs; ask for 1 to 1000, such as slurm:4"),
-        ("flux:5000", 64, "'flux:5000' asks for 5000 jobs"),
         ("slurm:2", 69, "no job could be submitted: sbatch: No such file or directory"),
         ("flux:2", 69, "no job could be submitted: flux batch: No such file or directory"),
     ],
