@@ -14,6 +14,7 @@ import signal
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from dask_jobqueue import JobQueueCluster
     from datacrumbs.analysis.clusters.workerkinds import WorkerJob
 
-START_SECONDS: Final = 600.0
+START_SECONDS: Final = 600
 """How long all jobs may wait in the queue."""
 LOST_SECONDS: Final = 60
 """How long there may be no worker, later."""
@@ -45,12 +46,11 @@ def are_wanted(scheduler: str) -> bool:
 
 
 @contextmanager
-def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueCluster]:
+def started(wanted: str) -> Iterator[JobQueueCluster]:
     """Submits jobs with workers, and waits for the first worker; the others come when they can. Ends all of them.
 
     Args:
         wanted: the scheduler and the number of jobs, such as slurm:4.
-        seconds: how long all jobs may wait in the queue.
 
     Raises:
         UsageError: that is no number of jobs.
@@ -76,8 +76,8 @@ def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueClu
         _made(kind, kinds.KINDS[kind], folder) as cluster,
     ):
         cluster.scale(jobs=count)
-        with progress.working(f"waiting for jobs of {kind.capitalize()}"):
-            _wait(cluster, kind, seconds)
+        with progress.working(f"waiting for the first of {count} jobs ({kinds.KINDS[kind].looking} shows them)"):
+            _wait(cluster, kind)
         try:
             yield cluster
         except NoWorkerError as error:
@@ -142,7 +142,7 @@ def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
         ) from error
 
 
-def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:
+def _wait(cluster: JobQueueCluster, kind: str) -> None:
     """Waits for the first worker."""
     begun = looked = time.monotonic()
     while not cluster.scheduler.workers:
@@ -157,12 +157,22 @@ def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:
         if taken and now - looked > _LOOK_SECONDS:
             looked = now
             _check_alive(taken, kind)
-        if now - begun > seconds:
-            why = taken[0].why() if taken else "they are still being submitted"
+        if now - begun > START_SECONDS:
+            how = _waiting(taken) if taken else "they are still being submitted"
             raise BusyError(
-                f"none of {len(cluster.worker_spec)} jobs has started within {seconds:.0f} s: {why}",
-                f"ask again later, or choose another partition: jobqueue.{kind} in {CONFIGURATION}",
+                f"no worker of {len(cluster.worker_spec)} jobs has come within {START_SECONDS} s: {how}",
+                f"see {cluster.job_cls.looking} and ask again later, or choose another queue: "
+                f"jobqueue.{kind} in {CONFIGURATION}",
             )
+
+
+def _waiting(jobs: Sequence[WorkerJob]) -> str:
+    """How many are in which state and queue, and why, in the scheduler's words: "8 PENDING in debug (Priority)"."""
+    listed = jobs[0].listed() or {}
+    states = Counter(listed[job.job_id] for job in jobs if job.job_id in listed)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing is known of them"
+    why = jobs[0].why()
+    return f"{counts} ({why})" if why else counts
 
 
 def _check_alive(jobs: Sequence[WorkerJob], kind: str) -> None:
