@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-# `signal` would import `enum` first, which takes 3 ms.
+# Nothing here may take time: `signal` would import `enum`, which takes 3 ms.
 from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
 
 EXIT_INTERRUPTED = 130
@@ -29,10 +29,8 @@ class _Name:
         try:
             if ours:
                 signal(SIGINT, lambda *_: os._exit(EXIT_INTERRUPTED))
-            from importlib import import_module
-
             module, _, function = self._name.rpartition(".")
-            main = getattr(import_module(module), function)
+            main = getattr(__import__(module, fromlist=[function]), function)
             if ours:
                 signal(SIGINT, default_int_handler)
             return int(main())
