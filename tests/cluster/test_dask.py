@@ -26,6 +26,7 @@ SETTING = "DASK_JOBQUEUE__SLURM__"
 
 HELD = {f"{SETTING}JOB_EXTRA_DIRECTIVES": "['--hold']"}
 """Jobs that Slurm does not start."""
+WAITED = r"BusyError: no worker of 2 jobs has come within 2 s: 2 PENDING in main \(JobHeldUser\)"
 TALK = """
 import socket, ssl, sys
 context = ssl.create_default_context()
@@ -172,9 +173,10 @@ def test_jobs_that_cannot_be_are_told_in_a_line(
 
 
 def test_jobs_that_do_not_start_in_time_are_ended(slurm: Slurm, expected: str) -> None:
-    """With Slurm's own reason."""
-    code = "from datacrumbs.analysis.clusters import workerjobs\nwith workerjobs.started('slurm:2', seconds=2): pass"
-    with pytest.raises(NodesError, match="BusyError: none of 2 jobs has started within 2 s: JobHeldUser"):
+    """With where they wait, and Slurm's own reason."""
+    code = "from datacrumbs.analysis.clusters import workerjobs\nworkerjobs.START_SECONDS = 2\n"
+    code += "with workerjobs.started('slurm:2'): pass"
+    with pytest.raises(NodesError, match=WAITED):
         slurm.cluster.login.run(python(slurm.cluster), "-c", code, user="alice", env=HELD)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"])
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 COMMANDS = [*SCRIPTS, "datacrumbs_wrap"]
 
 
@@ -55,3 +58,21 @@ def test_a_closed_output_is_no_error(bin_dir: Path, command: str) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("milliseconds", range(1, 61))
+def test_ctrl_c_at_any_moment_is_no_traceback(bin_dir: Path, milliseconds: int) -> None:
+    """From when core/start.py has begun: before that, the interrupt is Python's own to answer."""
+    with subprocess.Popen(
+        [bin_dir / "datacrumbs_analyze", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
+    ) as process:
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    ours = re.findall(r'site-packages/datacrumbs/(\S+)", line \d+, in (\S+)', errors)
+    assert set(ours) <= {("core/start.py", "<module>")}, errors
+    assert errors or said or process.returncode in (130, -signal.SIGINT)
+
+
+def test_all_commands_begin_where_ctrl_c_is_answered() -> None:
+    assert all(begin.startswith("datacrumbs.core.start:") for begin in SCRIPTS.values())

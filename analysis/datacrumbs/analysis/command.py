@@ -16,6 +16,8 @@ from datacrumbs.analysis.commands.export import ExportCommand
 from datacrumbs.analysis.commands.report import ReportCommand
 from datacrumbs.analysis.commands.sql import SqlCommand
 from datacrumbs.analysis.commands.summary import SummaryCommand
+from datacrumbs.analysis.reading import memory
+from datacrumbs.analysis.reading.machine import told_when_short
 from datacrumbs.core import cli
 
 
@@ -72,12 +74,14 @@ def run(argv: Sequence[str]) -> int:
         verb.prepare_parser(chosen)
         chosen.set_defaults(run=verb.run)
     args = parser.parse_args(jobs.expand(argv))
+    memory.check()
     # numpy's linear algebra, which nothing here asks for, would start a thread for each processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Python looks for cycles of garbage after every 700 new objects. Modules are most of them, and are none: it
     # takes a twentieth of a summary.
     gc.set_threshold(100_000)
     try:
-        return int(args.run(args))
+        with told_when_short():
+            return int(args.run(args))
     finally:
         gc.freeze()

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from datacrumbs.core.errors import DataCrumbsError, UsageError
+from datacrumbs.core.start import EXIT_INTERRUPTED
 from datacrumbs.core.text import printable
-
-EXIT_INTERRUPTED = 130
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -22,10 +22,7 @@ def main() -> int:
     """The command's entry point."""
     argv = sys.argv[1:]
     if argv and argv[0] in VERBS and not {"-h", "--help"} & set(argv):
-        try:
-            return run(argv)
-        except KeyboardInterrupt:
-            return 130
+        return run(argv)
     from datacrumbs.core import cli
 
     return cli.main(PROG, run)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from datacrumbs.analysis import layers, progress
+from datacrumbs.analysis.clusters import shares
+from datacrumbs.analysis.clusters.shares import Share
 from datacrumbs.analysis.explaining.parted import Ask, Parted, first_us
 from datacrumbs.analysis.explaining.partition import Partition, choose
 from datacrumbs.analysis.explaining.selection import Choice
@@ -81,7 +83,7 @@ def opened(names: Sequence[str], client: Client) -> Iterator[Parted]:
         records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
-        partitions, told = _read(client, files)
+        partitions, told = _hosts(client, files)
         try:
             with progress.working("working"):
                 yield _parted(client, database, Path(spill), paths, partitions, told)
@@ -90,22 +92,22 @@ def opened(names: Sequence[str], client: Client) -> Iterator[Parted]:
                 partition.release()
 
 
-def _read(client: Client, files: Sequence[File]) -> tuple[list[Any], list[Told]]:
+def _hosts(client: Client, files: Sequence[File]) -> tuple[list[Any], list[Told]]:
     """The partitions, and what is told of them."""
     groups: dict[str, list[File]] = {}
     for file in files:
         groups.setdefault(_host_of(file.path) or f"#{file.source}", []).append(file)
     apart = list(groups.values())
-    shares = _submit(client, apart)
+    read = _read(client, apart)
     while True:
-        told: list[Told] = client.gather([client.submit(_told, share, pure=False) for share in shares])
+        told: list[Told] = shares.told(client, read)
         joined = _joined([one.hosts for one in told])
-        if len(joined) == len(shares):
-            return [client.submit(_partition, share, pure=False) for share in shares], told
-        kept = [shares[group[0]] if len(group) == 1 else None for group in joined]
+        if len(joined) == len(read):
+            return shares.kept(client, read), told
+        kept = [read[group[0]] if len(group) == 1 else None for group in joined]
         apart = [sorted(file for number in group for file in apart[number]) for group in joined]
-        again = iter(_submit(client, [one for one, share in zip(apart, kept, strict=True) if share is None]))
-        shares = [share or next(again) for share in kept]
+        again = iter(_read(client, [one for one, share in zip(apart, kept, strict=True) if share is None]))
+        read = [share or next(again) for share in kept]
 
 
 def _joined(hosts: Sequence[frozenset[str]]) -> list[list[int]]:
@@ -120,17 +122,10 @@ def _joined(hosts: Sequence[frozenset[str]]) -> list[list[int]]:
     return [numbers for _, numbers in groups]
 
 
-def _submit(client: Client, groups: Sequence[Sequence[File]]) -> list[Any]:
-    """One task for each group of files."""
-    shares = []
-    with progress.bar("reading", sum(file.size for files in groups for file in files)) as advance:
-        for files in groups:
-            share, size = client.submit(read_host, tuple(files), pure=False), sum(file.size for file in files)
-            share.add_done_callback(lambda _, amount=size: advance(amount))
-            shares.append(share)
-        for share in shares:
-            share.result()
-    return shares
+def _read(client: Client, groups: Sequence[Sequence[File]]) -> list[Any]:
+    """One share for each group of files."""
+    sizes = [sum(file.size for file in files) for files in groups]
+    return shares.read(client, read_host, [(tuple(files),) for files in groups], sizes)
 
 
 def _host_of(path: Path) -> str:
@@ -154,7 +149,7 @@ def _host_of(path: Path) -> str:
     return ""
 
 
-def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
+def read_host(files: Sequence[File]) -> Share[Partition, Told]:
     """What a task does: reads the traces of a host, in this thread."""
     notes: list[tuple[int, Note]] = []
     with (
@@ -169,7 +164,7 @@ def read_host(files: Sequence[File]) -> tuple[Partition, Told]:
                 notes += [(source, note) for note in found]
         counts = records.counts(database)
         calls = lifetimes.split(collector.finish(odd_calls(database, counts)), lifetimes.find(database, counts))
-        return Partition.of(calls), _about(database, Path(spill), calls, tuple(notes))
+        return Share(Partition.of(calls), _about(database, Path(spill), calls, tuple(notes)))
 
 
 def _about(
@@ -181,14 +176,6 @@ def _about(
     hosts = {host for (host,) in database.execute(lives).fetchall()} | {thread.host for thread in calls.threads}
     moments = (int(calls.ts.min()),) if len(calls) else ()
     return Told(len(calls), moments, calls.functions, calls.threads, frozenset(hosts), file.read_bytes(), notes)
-
-
-def _told(share: tuple[Partition, Told]) -> Told:
-    return share[1]
-
-
-def _partition(share: tuple[Partition, Told]) -> Partition:
-    return share[0]
 
 
 def _parted(

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from datacrumbs.analysis import progress
+from datacrumbs.analysis.clusters import shares
 from datacrumbs.analysis.clusters.cluster import connected
+from datacrumbs.analysis.clusters.shares import Share
 from datacrumbs.analysis.reading import catalog, lifetimes, memory, records, sources
 from datacrumbs.analysis.reading.lifetimes import Births
 from datacrumbs.analysis.reading.machine import processors, temporary_folder, told_when_short
@@ -36,14 +38,6 @@ _TASKS: Final = 4
 """For each thread of the cluster, at least, so that nobody waits long for the last."""
 _MERGED: Final = 8
 """Sums that are merged at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one task read; it stays on its worker, but for `Told`."""
-
-    part: Part
-    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +70,8 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
         records.database(Path(spill), processors()) as database,
         told_when_short(),
     ):
-        shares = _submit(client, paths)
+        parts, told = _parts(client, paths)
         with progress.working("adding up"):
-            told: list[Told] = client.gather([client.submit(_told, share) for share in shares])
             with records.inserting(lambda: database) as insert:
                 for one in told:
                     for lines in one.lines:
@@ -87,42 +80,38 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
             births = lifetimes.find(database, counts)
             odd = [part.split(births) for part in odd_part(database, counts)]
             if births:
-                shares = [client.submit(_split, share, births) for share in shares]
-            sums = [client.submit(_sums, share) for share in shares]
+                parts = [client.submit(_split, part, births) for part in parts]
+            sums = [client.submit(_sums, part) for part in parts]
             while len(sums) > 1:
                 sums = [client.submit(_merged, sums[at : at + _MERGED]) for at in range(0, len(sums), _MERGED)]
             whole = merge([*client.gather(sums), *(part.partial for part in odd)])
 
             def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
-                answers = client.gather([client.submit(_answer, share, method, args) for share in shares])
+                answers = client.gather([client.submit(_answer, part, method, args) for part in parts])
                 return [*answers, *(getattr(part, method)(*args) for part in odd)]
 
-            words = client.gather([client.submit(_words, share) for share in shares])
+            words = client.gather([client.submit(_words, part) for part in parts])
             words += (part.partial.words for part in odd)
             notes = [note for one in told for note in one.notes]
             known = catalog.read_catalog(database, counts, paths, births)
             yield assemble(database, paths, notes, counts, known, whole, words, ask, room)
 
 
-def _submit(client: Client, paths: Sequence[Path]) -> list[Any]:
-    """One task for each range of each file; the file's size now is what counts of it."""
+def _parts(client: Client, paths: Sequence[Path]) -> tuple[list[Any], list[Told]]:
+    """One part for each range of each file, and what is told of it; the file's size now is what counts of it."""
     sizes = [path.stat().st_size for path in paths]
     threads = max(1, sum(client.nthreads().values()))
     length = min(LARGEST, max(SMALLEST, sum(sizes) // (_TASKS * threads)))
-    shares = []
-    with progress.bar("reading", sum(sizes)) as advance:
-        for source, (path, size) in enumerate(zip(paths, sizes, strict=True)):
-            for begin in range(0, max(1, size), length):
-                end = min(size, begin + length)
-                share = client.submit(read_share, path, source, begin, end, size, pure=False)
-                share.add_done_callback(lambda _, amount=end - begin: advance(amount))
-                shares.append(share)
-        for share in shares:
-            share.result()
-    return shares
+    ranges = [
+        (path, source, begin, min(size, begin + length), size)
+        for source, (path, size) in enumerate(zip(paths, sizes, strict=True))
+        for begin in range(0, max(1, size), length)
+    ]
+    read = shares.read(client, read_share, ranges, [end - begin for _, _, begin, end, _ in ranges])
+    return shares.kept(client, read), shares.told(client, read)
 
 
-def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Share:
+def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Share[Part, Told]:
     """What a task does: reads what begins in a range of a file, of which the first `size` bytes count."""
     lines: list[bytes] = []
     with Parts(Shelf(Room())) as parts:
@@ -131,25 +120,21 @@ def read_share(path: Path, source: int, begin: int, end: int, size: int) -> Shar
     return Share(part, Told(source, tuple(lines), tuple(notes)))
 
 
-def _split(share: Share, births: Births) -> Share:
-    return replace(share, part=share.part.split(births))
+def _split(part: Part, births: Births) -> Part:
+    return part.split(births)
 
 
-def _sums(share: Share) -> Partial:
-    return share.part.partial
+def _sums(part: Part) -> Partial:
+    return part.partial
 
 
 def _merged(partials: list[Partial]) -> Partial:
     return with_few_lanes(merge(partials), Room())
 
 
-def _told(share: Share) -> Told:
-    return share.told
+def _words(part: Part) -> dict[str, tuple[str, ...]]:
+    return {name: part.partial.words[name] for name in ("function", "thread")}
 
 
-def _words(share: Share) -> dict[str, tuple[str, ...]]:
-    return {name: share.part.partial.words[name] for name in ("function", "thread")}
-
-
-def _answer(share: Share, method: str, args: tuple[Any, ...]) -> Any:
-    return getattr(share.part, method)(*args)
+def _answer(part: Part, method: str, args: tuple[Any, ...]) -> Any:
+    return getattr(part, method)(*args)

@@ -10,11 +10,11 @@ Workers whose scheduler has died, as after a `kill -9`, end within a minute.
 
 from __future__ import annotations
 
-import re
 import signal
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,30 +28,29 @@ if TYPE_CHECKING:
     from dask_jobqueue import JobQueueCluster
     from datacrumbs.analysis.clusters.workerkinds import WorkerJob
 
-START_SECONDS: Final = 600.0
+START_SECONDS: Final = 600
 """How long all jobs may wait in the queue."""
 LOST_SECONDS: Final = 60
 """How long there may be no worker, later."""
 MOST: Final = 1000
 CONFIGURATION: Final = "~/.config/dask/jobqueue.yaml"
-_WANTED: Final = re.compile(r"(slurm|flux):(\d+)\Z")
+_KINDS: Final = ("slurm", "flux")
 _PAUSE: Final = 0.1
 _LOOK_SECONDS: Final = 5.0
 """A scheduler is not asked for our jobs more often than this."""
 
 
 def are_wanted(scheduler: str) -> bool:
-    """Whether that is a number of jobs, and no scheduler's address."""
-    return bool(_WANTED.match(scheduler))
+    """Whether that asks for jobs, and is no scheduler's address."""
+    return scheduler.partition(":")[0] in _KINDS
 
 
 @contextmanager
-def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueCluster]:
+def started(wanted: str) -> Iterator[JobQueueCluster]:
     """Submits jobs with workers, and waits for the first worker; the others come when they can. Ends all of them.
 
     Args:
         wanted: the scheduler and the number of jobs, such as slurm:4.
-        seconds: how long all jobs may wait in the queue.
 
     Raises:
         UsageError: that is no number of jobs.
@@ -60,9 +59,12 @@ def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueClu
         OutputError: there is no place for keys.
         BusyError: no job has started in time.
     """
-    kind, count = wanted.split(":")
-    if not 1 <= int(count) <= MOST:
-        raise UsageError(f"'{wanted}' asks for {count} jobs", f"ask for 1 to {MOST}, such as {kind}:4")
+    kind, _, text = wanted.partition(":")
+    count = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= count <= MOST:
+        raise UsageError(
+            f"--scheduler '{wanted}' is not a number of jobs", f"write {kind}:N for N of them, 1 to {MOST}: {kind}:4"
+        )
     kinds = _kinds()
     import dask
     from distributed.scheduler import NoWorkerError
@@ -73,9 +75,9 @@ def started(wanted: str, seconds: float = START_SECONDS) -> Iterator[JobQueueClu
         dask.config.set({"distributed.scheduler.no-workers-timeout": f"{LOST_SECONDS}s"}),
         _made(kind, kinds.KINDS[kind], folder) as cluster,
     ):
-        cluster.scale(jobs=int(count))
-        with progress.working(f"waiting for jobs of {kind.capitalize()}"):
-            _wait(cluster, kind, seconds)
+        cluster.scale(jobs=count)
+        with progress.working(f"waiting for the first of {count} jobs ({kinds.KINDS[kind].looking} shows them)"):
+            _wait(cluster, kind)
         try:
             yield cluster
         except NoWorkerError as error:
@@ -140,7 +142,7 @@ def _made(kind: str, job: type[WorkerJob], folder: Path) -> JobQueueCluster:
         ) from error
 
 
-def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:
+def _wait(cluster: JobQueueCluster, kind: str) -> None:
     """Waits for the first worker."""
     begun = looked = time.monotonic()
     while not cluster.scheduler.workers:
@@ -155,12 +157,22 @@ def _wait(cluster: JobQueueCluster, kind: str, seconds: float) -> None:
         if taken and now - looked > _LOOK_SECONDS:
             looked = now
             _check_alive(taken, kind)
-        if now - begun > seconds:
-            why = taken[0].why() if taken else "they are still being submitted"
+        if now - begun > START_SECONDS:
+            how = _waiting(taken) if taken else "they are still being submitted"
             raise BusyError(
-                f"none of {len(cluster.worker_spec)} jobs has started within {seconds:.0f} s: {why}",
-                f"ask again later, or choose another partition: jobqueue.{kind} in {CONFIGURATION}",
+                f"no worker of {len(cluster.worker_spec)} jobs has come within {START_SECONDS} s: {how}",
+                f"see {cluster.job_cls.looking} and ask again later, or choose another queue: "
+                f"jobqueue.{kind} in {CONFIGURATION}",
             )
+
+
+def _waiting(jobs: Sequence[WorkerJob]) -> str:
+    """How many are in which state and queue, and why, in the scheduler's words: "8 PENDING in debug (Priority)"."""
+    listed = jobs[0].listed() or {}
+    states = Counter(listed[job.job_id] for job in jobs if job.job_id in listed)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing is known of them"
+    why = jobs[0].why()
+    return f"{counts} ({why})" if why else counts
 
 
 def _check_alive(jobs: Sequence[WorkerJob], kind: str) -> None:

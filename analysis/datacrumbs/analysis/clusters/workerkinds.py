@@ -17,9 +17,11 @@ class WorkerJob(Job):
     """A job that remembers why it could not be submitted: Dask would log that, and let everybody wait for it."""
 
     listing: ClassVar[tuple[str, ...]] = ()
-    """The command that prints the ids of the user's jobs that have not ended."""
+    """The command that prints id, state and queue of each of the user's jobs that have not ended."""
     explaining: ClassVar[tuple[str, ...]] = ()
     """The command that prints, for an id, why a job waits or has ended."""
+    looking: ClassVar[str] = ""
+    """The command with which a user sees what waits and runs."""
     refused: str = ""
 
     async def start(self) -> None:
@@ -37,10 +39,13 @@ class WorkerJob(Job):
         await super().close()
         await ProcessInterface.close(self)
 
-    def listed(self) -> set[str] | None:
-        """The ids of the user's jobs that have not ended; None: the scheduler does not say."""
+    def listed(self) -> dict[str, str] | None:
+        """The user's jobs that have not ended, by id, such as "PENDING in debug"; None: the scheduler does not say."""
         said = _said(*self.listing)
-        return None if said is None else set(said.split())
+        if said is None:
+            return None
+        rows = [line.split() for line in said.splitlines() if line.strip()]
+        return {job_id: " in ".join(state_and_queue) for job_id, *state_and_queue in rows}
 
     def why(self) -> str:
         """What the scheduler says of why it waits or has ended; empty: nothing."""
@@ -50,8 +55,9 @@ class WorkerJob(Job):
 class SlurmJob(WorkerJob, SLURMJob):
     """A job of Slurm."""
 
-    listing = ("squeue", "--me", "--noheader", "--format=%A")
+    listing = ("squeue", "--me", "--noheader", "--format=%A %T %P")
     explaining = ("squeue", "--states=all", "--noheader", "--format=%r", "--jobs")
+    looking = "squeue"
 
 
 class FluxJob(WorkerJob):
@@ -61,8 +67,9 @@ class FluxJob(WorkerJob):
     cancel_command = "flux cancel"
     config_name = "flux"
     job_id_regexp = r"(?P<job_id>\S+)"
-    listing = ("flux", "jobs", "--no-header", "--format={id.f58}")
+    listing = ("flux", "jobs", "--no-header", "--format={id.f58} {state} {queue}")
     explaining = ("flux", "jobs", "--no-header", "--format={exception.note}")
+    looking = "flux jobs -A"
 
     def __init__(self, scheduler: str | None = None, name: str | None = None, **options: Any) -> None:
         super().__init__(scheduler=scheduler, name=name, **options)

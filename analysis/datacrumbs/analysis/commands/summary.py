@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -51,11 +50,16 @@ class SummaryCommand:
 def _answer(opened: AbstractContextManager[Gathered], args: argparse.Namespace) -> int:
     # numpy, rich and what asks DuckDB take 0.2 s to import: nobody who asks for help should wait for them, and traces
     # are read meanwhile.
-    from datacrumbs.analysis.reporters import as_json, as_tables
+    from datacrumbs.analysis.reading.machine import started_pool
     from datacrumbs.analysis.summing import findings, gain
     from datacrumbs.analysis.summing.summarise import summarise
 
-    with opened as whole, ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:
+    if args.json:
+        from datacrumbs.analysis.reporters import as_json
+    else:
+        from datacrumbs.analysis.reporters import as_tables
+
+    with opened as whole, started_pool(1, "datacrumbs-patterns") as pool:
         patterns = pool.submit(gain.patterns_of, whole)
         summary = summarise(whole)
         found = tuple(findings.find(summary, patterns.result()))

@@ -87,7 +87,7 @@ def _sentences(
 ) -> tuple[str, ...]:
     what = f"a call of {function} takes" if function else "all calls take"
     before, after = (a.side.mean_ns, b.side.mean_ns) if function else (a.side.total_ns, b.side.total_ns)
-    more = "longer" if delta >= 0 else "shorter"
+    more = "longer" if delta >= 0 else "less"
     head = f"In {b.side.name} {what} {duration(abs(delta))} {more} than in {a.side.name}: {duration(after)} instead of "
     head += duration(before)
     if not changes or not delta:
@@ -110,9 +110,9 @@ def _sentences(
         least = min(a.side.slices, b.side.slices)
         lines.append(f"Whether chance made it cannot be told: there are calls in {least} slices of time, too few.")
     else:
-        verdict = "hardly chance" if top.p < 0.01 else "perhaps chance" if top.p < 0.1 else "may well be chance"
+        verdict = "is hardly chance" if top.p < 0.01 else "is perhaps chance" if top.p < 0.1 else "may well be chance"
         lines.append(
-            f"That is {verdict}: p = {top.p:.2g} over {a.side.slices} and {b.side.slices} slices of time,"
+            f"That {verdict}: p = {top.p:.2g} over {a.side.slices} and {b.side.slices} slices of time,"
             " corrected for the number of rows; it speaks of these two runs, not of others."
         )
     return tuple(lines)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.reading.columns import COLUMNS, ROW, Calls, Column, Rows, Worker, calls_of, merged, view
+from datacrumbs.analysis.reading.machine import started_pool
 from datacrumbs.analysis.reading.parser import Parser
 from datacrumbs.analysis.reading.room import Room, Shelf
 
@@ -143,7 +143,7 @@ class Collector:
             return column
 
         # Two at a time: most of it is the kernel's, which clears the memory.
-        with ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-join") as pool:
+        with started_pool(2, "datacrumbs-join") as pool:
             columns = dict(zip(COLUMNS, pool.map(join, COLUMNS), strict=True))
         if on_disk:
             self.room.give_back(kept * ROW)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import resource
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,6 +18,11 @@ from datacrumbs.core.errors import BusyError
 
 MAX_WORKERS: Final = 16
 """Threads that read a trace; beyond that the disk is what one waits for."""
+
+_STACK: Final = 8 << 20
+"""Bytes of a thread's stack where `ulimit -s` has no limit, at most."""
+_FIRST_STEPS: Final = 1 << 20
+"""Bytes that Python takes for a thread before its first line."""
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
@@ -40,15 +49,47 @@ def processors() -> int:
     return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
 
 
+def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose threads all run, made while no other thread takes memory.
+
+    Python waits for ever for a thread that finds no memory for its first steps: threading.Thread.start wants a sign of
+    life. So that much is seen to be there before.
+
+    Raises:
+        BusyError: it is not.
+    """
+    stack, unlimited = resource.getrlimit(resource.RLIMIT_STACK)[0], resource.RLIM_INFINITY
+    needed = threads * (_FIRST_STEPS + (_STACK if stack == unlimited else stack))
+    try:
+        mmap.mmap(-1, needed, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError as error:
+        raise _short() from error
+    pool, ready = ThreadPoolExecutor(threads, thread_name_prefix=name), threading.Barrier(threads + 1)
+    try:
+        for _ in range(threads):
+            pool.submit(ready.wait)
+        ready.wait()
+    except BaseException:
+        ready.abort()
+        raise
+    return pool
+
+
 @contextmanager
 def told_when_short() -> Iterator[None]:
-    """Turns the errors of DuckDB and of numpy when memory is short into ours."""
-    import _duckdb
-
+    """Turns the errors of DuckDB, of numpy and of threads when memory is short into ours."""
     try:
         yield
-    except (_duckdb.OutOfMemoryException, MemoryError) as error:
-        raise BusyError(
-            "not enough memory and temporary space for so many events",
-            "give fewer traces at once, or point TMPDIR to a folder with more space, on a disk",
-        ) from error
+    except Exception as error:
+        duckdb = sys.modules.get("_duckdb")  # it takes long to load, and nothing may have asked for it yet
+        from_duckdb = duckdb is not None and isinstance(error, duckdb.OutOfMemoryException)
+        if from_duckdb or isinstance(error, MemoryError) or error.args == ("can't start new thread",):
+            raise _short() from error
+        raise
+
+
+def _short() -> BusyError:
+    return BusyError(
+        "not enough memory and temporary space for so many events",
+        "give fewer traces at once, or point TMPDIR to a folder with more space, on a disk",
+    )

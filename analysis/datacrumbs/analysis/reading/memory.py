@@ -12,9 +12,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from datacrumbs.core.errors import BusyError
+
+_LEAST: Final = 256 << 20
+"""Bytes that libraries and threads take before there is a call."""
 _LIMITS: Final = ("memory.max", "memory.high", "memory.limit_in_bytes")
 """Files of a control group that hold a number of bytes, or "max": the first two of version 2, the last of version 1
 (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst)."""
+
+
+def check() -> None:
+    """Sees whether `ulimit -d` leaves enough for anything: else a library ends the process, or a thread never starts.
+
+    Raises:
+        BusyError: it does not.
+    """
+    own = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if own != resource.RLIM_INFINITY and own < _LEAST:
+        raise BusyError(
+            f"not enough memory for any answer: ulimit -d allows {own >> 20} MiB",
+            f"allow {_LEAST >> 20} MiB and what the events take, with ulimit -d",
+        )
 
 
 def limit(proc: Path = Path("/proc/self")) -> int:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from datacrumbs.analysis.progress import Progress
 from datacrumbs.analysis.reading import members
 from datacrumbs.analysis.reading.lines import MAX_LINE, LineBuffer
+from datacrumbs.analysis.reading.machine import started_pool
 from datacrumbs.analysis.reading.members import Damage, MemberEnd, Span
 from datacrumbs.core.files import open_regular, read_error
 
@@ -113,7 +114,7 @@ def read(
     """
     with closing(part for source, path in enumerate(paths) for part in _parts(source, path)) as parts:
         job = _Job(sink, others, progress, stop or threading.Event(), parts)
-        with ThreadPoolExecutor(workers, thread_name_prefix="datacrumbs-read") as pool:
+        with started_pool(workers, "datacrumbs-read") as pool:
             _finish(job, [pool.submit(_read, job) for _ in range(workers)])
     return job.told(dict(enumerate(paths)))
 

@@ -6,7 +6,6 @@ docs/reading-reports.md describes the page that shows it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from datacrumbs.analysis import layers
 from datacrumbs.analysis.explaining.nest import nest
 from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey, Run
+from datacrumbs.analysis.reading.machine import started_pool
 from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report import cubes, lanes, spans, tally, usage
 from datacrumbs.analysis.report.codes import Codes
@@ -78,7 +78,7 @@ def prepare(
     usage.tell(database, summary.header.total_categories)
     places = usage.places(database, codes)
     step(STEPS[2])
-    with ThreadPoolExecutor(1, thread_name_prefix="datacrumbs-patterns") as pool:  # numpy leaves room for both
+    with started_pool(1, "datacrumbs-patterns") as pool:  # numpy leaves room for both
         patterns_of = pool.submit(patterns.find, traces, codes.file_ids, summary.header.total_categories)
         explained = explanations(traces, codes, nested, codes.start_us)
         known = patterns_of.result()

@@ -86,13 +86,6 @@ class _Files:
         return first if not others else f"{first} and {others} more file{'s' if others > 1 else ''}"
 
     @property
-    def jumps(self) -> str:
-        return (
-            f"{units.count(self.total(lambda _, pattern: pattern.random))} of {units.count(self.calls)} calls did not"
-            f" go on where the one before had ended; {self.took}."
-        )
-
-    @property
     def took(self) -> str:
         return f"their calls took {units.duration(self.time)}, {_percent(self.share)} of the time in I/O calls"
 
@@ -157,32 +150,37 @@ def _stdio_buffer(case: _Case) -> Iterator[Finding]:
     )
 
 
-def _random_reads(case: _Case) -> Iterator[Finding]:
-    files = case.files(
-        lambda _, pattern: pattern.word == "random" and pattern.reads >= 0.8 * (pattern.reads + pattern.writes)
-    )
-    if files:
-        yield Finding(
-            "random-reads",
-            f"Random reads of {files.names}",
-            files.jumps,
-            "Read in the order of the file, or read it once into memory; else tell the kernel with posix_fadvise.",
-            files.share,
+def _random(
+    rule: str, words: str, number: Callable[[FilePattern], int], advice: str
+) -> Callable[[_Case], Iterator[Finding]]:
+    """The rule for reads, or for writes, that do not go on where the one before had ended."""
+
+    def find_random(case: _Case) -> Iterator[Finding]:
+        files = case.files(
+            lambda _, pattern: pattern.word == "random" and number(pattern) >= 0.8 * (pattern.reads + pattern.writes)
         )
+        if files:
+            jumps = files.total(lambda _, pattern: pattern.random)
+            yield Finding(
+                rule,
+                f"Random {words} {files.names}",
+                f"{units.count(jumps)} of {units.count(files.calls)} calls did not go on where the one before had"
+                f" ended; {files.took}.",
+                advice,
+                files.share,
+            )
+
+    return find_random
 
 
-def _random_writes(case: _Case) -> Iterator[Finding]:
-    files = case.files(
-        lambda _, pattern: pattern.word == "random" and pattern.writes >= 0.8 * (pattern.reads + pattern.writes)
-    )
-    if files:
-        yield Finding(
-            "random-writes",
-            f"Random writes to {files.names}",
-            files.jumps,
-            "Write in the order of the file; collect in memory what lies together in it, and write that at once.",
-            files.share,
-        )
+_random_reads: Final = _random(
+    "random-reads", "reads of", lambda pattern: pattern.reads,
+    "Read in the order of the file, or read it once into memory; else tell the kernel with posix_fadvise.",
+)  # fmt: skip
+_random_writes: Final = _random(
+    "random-writes", "writes to", lambda pattern: pattern.writes,
+    "Write in the order of the file; collect in memory what lies together in it, and write that at once.",
+)  # fmt: skip
 
 
 def _misaligned(case: _Case) -> Iterator[Finding]:

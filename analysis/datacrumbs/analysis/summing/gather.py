@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from datacrumbs.analysis import layers, progress
 from datacrumbs.analysis.reading import catalog, lifetimes, load, profiles, records, schema, tables
 from datacrumbs.analysis.reading.catalog import Catalog
 from datacrumbs.analysis.reading.columns import Column, Function, Thread, chunks, function_of, function_word, thread_of
-from datacrumbs.analysis.reading.machine import told_when_short
+from datacrumbs.analysis.reading.machine import started_pool, told_when_short
 from datacrumbs.analysis.reading.read import Note
 from datacrumbs.analysis.reading.room import Room
 from datacrumbs.analysis.reading.spans import united
@@ -157,7 +156,7 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
     """
     with told_when_short():
         notes = begun.notes()
-    with told_when_short(), ThreadPoolExecutor(begun.threads) as pool, progress.working("adding up"):
+    with told_when_short(), started_pool(begun.threads, "datacrumbs-parts") as pool, progress.working("adding up"):
         database = begun.database()
         counts = records.counts(database)
         odd, births = odd_part(database, counts), lifetimes.find(database, counts)

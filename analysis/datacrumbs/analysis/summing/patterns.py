@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
 from datacrumbs.analysis.reading.columns import Column, Function, chunks
-from datacrumbs.analysis.reading.machine import processors
+from datacrumbs.analysis.reading.machine import processors, started_pool
 from datacrumbs.analysis.reading.parser import no_memory
 from datacrumbs.analysis.reading.trace import Traces
 
@@ -143,7 +142,7 @@ def _find(pieces: Iterable[Moves], files: int) -> list[FilePattern] | None:
     ]
     if ffi.NULL in patterns:
         raise no_memory()
-    with ThreadPoolExecutor(shares, thread_name_prefix="datacrumbs-shares") as pool:
+    with started_pool(shares, "datacrumbs-shares") as pool:
         for moves in pieces:
             columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
             pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", columns[name]) for name in columns}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +40,41 @@ print(server.recv(1), server.recv(1))
 """Prints what a scheduler receives of a worker that says x and is gone."""
 
 
+MAIN = "from datacrumbs.analysis.command import main; raise SystemExit(main())"
+SOON = f"from datacrumbs.analysis.clusters import workerjobs; workerjobs.START_SECONDS = 1; {MAIN}"
+"""Whoever asks waits for one second."""
+
+FULL = {
+    "sbatch": "echo $$ >>~/submitted; echo Submitted batch job $$",
+    "squeue": "[ $1 = --me ] && sed 's/$/ PENDING debug/' ~/submitted || echo Priority",
+    "scancel": "echo $1 >>~/cancelled",
+    "flux": """case $1,$# in
+        batch,*) echo f$$ | tee -a ~/submitted ;;
+        jobs,3) sed 's/$/ SCHED pdebug/' ~/submitted ;;
+        cancel,*) echo $2 >>~/cancelled ;;
+    esac""",
+}
+"""Commands of a Slurm and of a Flux in which no job ever starts."""
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> str:
+    """The PATH with those commands."""
+    (tmp_path / "bin").mkdir()
+    for name, text in FULL.items():
+        file = tmp_path / "bin" / name
+        file.write_text(f"#!/bin/sh\n{text}\n")
+        file.chmod(0o755)
+    return f"{tmp_path}/bin:{os.environ['PATH']}"
+
+
+def nothing_is_left(home: Path) -> None:
+    """All jobs are cancelled, and the folder with keys is gone."""
+    submitted, cancelled = (sorted((home / name).read_text().split()) for name in ("submitted", "cancelled"))
+    assert submitted == cancelled and len(submitted) == 2
+    assert not list(home.glob(".datacrumbs-*"))
+
+
 def run(home: Path, code: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs Python as somebody with that home."""
     environment = {**os.environ, "HOME": str(home), **variables}
@@ -47,8 +84,7 @@ def run(home: Path, code: str, *arguments: str | Path, **variables: str) -> subp
 
 def summary(home: Path, scheduler: str, **variables: str) -> subprocess.CompletedProcess[str]:
     synthetic(home / "t.pfw.gz", 10)
-    main = "from datacrumbs.analysis.command import main; raise SystemExit(main())"
-    return run(home, main, "summary", "--scheduler", scheduler, home / "t.pfw.gz", **variables)
+    return run(home, MAIN, "summary", "--scheduler", scheduler, home / "t.pfw.gz", **variables)
 
 
 def script(home: Path, kind: str) -> list[str]:
@@ -82,10 +118,19 @@ def test_the_configuration_of_the_documentation_is_what_jobs_are(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    "scheduler",
+    ["slurm", "slurm:", "slurm:x", "slurm:0", "slurm:-1", "slurm:1.5", "slurm:٣", "flux:5000", f"flux:{'9' * 5000}"],
+)
+def test_what_is_no_number_of_jobs_is_told_as_one(tmp_path: Path, scheduler: str) -> None:
+    done = summary(tmp_path, scheduler)
+    kind = scheduler.partition(":")[0]
+    wanted = f"--scheduler '{scheduler}' is not a number of jobs; write {kind}:N for N of them, 1 to 1000: {kind}:4"
+    assert done.returncode == 64 and wanted in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
     ("scheduler", "code", "says"),
     [
-        ("slurm:0", 64, "'slurm:0' asks for 0 jobs; ask for 1 to 1000, such as slurm:4"),
-        ("flux:5000", 64, "'flux:5000' asks for 5000 jobs"),
         ("slurm:2", 69, "no job could be submitted: sbatch: No such file or directory"),
         ("flux:2", 69, "no job could be submitted: flux batch: No such file or directory"),
     ],
@@ -115,6 +160,34 @@ def test_without_dask_jobqueue_the_way_to_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "dask_jobqueue.py").write_text("raise ImportError('none')")
     done = summary(tmp_path, "slurm:2", PYTHONPATH=str(tmp_path))
     assert done.returncode == 69 and "pip install 'datacrumbs[dask]'" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("slurm", "no worker of 2 jobs has come within 1 s: 2 PENDING in debug (Priority); see squeue "),
+                       ("flux", "no worker of 2 jobs has come within 1 s: 2 SCHED in pdebug; see flux jobs -A ")]
+)  # fmt: skip
+def test_jobs_that_do_not_start_in_time_are_told_and_cancelled(tmp_path: Path, full: str, kind: str, says: str) -> None:
+    """With how many wait, where, why, and how to see them."""
+    synthetic(tmp_path / "t.pfw.gz", 10)
+    done = run(tmp_path, SOON, "summary", "--scheduler", f"{kind}:2", tmp_path, PATH=full)
+    assert done.returncode == 75 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    nothing_is_left(tmp_path)
+
+
+def test_who_waits_for_jobs_sees_it_and_cancels_them_with_ctrl_c(tmp_path: Path, full: str) -> None:
+    ours, theirs = pty.openpty()
+    synthetic(tmp_path / "t.pfw.gz", 10)
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": full, "TERM": "xterm"}
+    arguments = [sys.executable, "-c", MAIN, "summary", "--scheduler", "slurm:2", tmp_path / "t.pfw.gz"]
+    with subprocess.Popen(arguments, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        while b"waiting for the first of 2 jobs (squeue shows them)" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    os.close(ours)
+    nothing_is_left(tmp_path)
 
 
 def test_a_worker_that_is_gone_is_no_error_of_tls(tmp_path: Path) -> None:

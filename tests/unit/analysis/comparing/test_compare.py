@@ -54,6 +54,7 @@ def test_the_device_is_what_changed(tmp_path: Path, function: str) -> None:
     assert top.delta_ns == (300 * US if function else 400 * 300 * US)
     assert 0.95 < top.contribution < 1.05 and top.p is not None and top.p < 0.01
     assert "block_rq" in answer.sentences[0] and "longer" in answer.sentences[0]
+    assert answer.sentences[1].startswith("That is hardly chance: p = ")
     assert sum(row.contribution for row in answer.changes) == pytest.approx(1)
     assert all(row.from_calls_ns + row.from_duration_ns == row.delta_ns for row in answer.changes)
 
@@ -63,6 +64,7 @@ def test_the_same_twice_is_chance(tmp_path: Path) -> None:
     answer = compared(write(tmp_path / "one"), write(tmp_path / "two", seed=2))
     assert all(row.p is None or row.p > 0.05 for row in answer.changes)
     assert all(row.layer != "block device" for row in answer.changes)
+    assert answer.sentences[1].startswith(("That is perhaps chance: p = ", "That may well be chance: p = "))
 
 
 def test_few_calls_say_nothing_about_chance(tmp_path: Path) -> None:

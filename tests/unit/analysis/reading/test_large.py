@@ -57,6 +57,14 @@ def test_answers_are_the_same(trace: Path, tmp_path: Path, verb: tuple[str, ...]
     assert narrow.stdout == wide.stdout
 
 
+@pytest.mark.parametrize("memory", [40, 100, 255, 280, 320, 360])
+def test_memory_that_is_too_short_is_told_in_a_line(trace: Path, tmp_path: Path, memory: int) -> None:
+    """By us, and not by a library that ends the process; below what any answer takes, the limit is named."""
+    done = analyze(tmp_path, "explain", "write", trace, memory=memory)
+    assert done.returncode == 75 and done.stderr.count("\n") == 1, done.stderr
+    assert ("ulimit -d allows" in done.stderr) == (memory < 256) and "not enough memory" in done.stderr
+
+
 def test_the_report_is_the_same(trace: Path, tmp_path: Path) -> None:
     pages = []
     for memory in (MEMORY + 120, 0):  # its tables take the same, however long the trace is

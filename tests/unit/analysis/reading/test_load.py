@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read_among_others_leaves_none_open(trace: Path, t
     before = os.listdir("/proc/self/fd")
     missing = tmp_path / "z.pfw.gz"
     missing.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(NoInputError, match="z.pfw.gz"):
+    with pytest.raises(NoInputError, match=r"z\.pfw\.gz"):
         read(trace, missing, trace)
     assert os.listdir("/proc/self/fd") == before
 
