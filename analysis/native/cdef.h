@@ -91,15 +91,7 @@ struct dc_kept {
 };
 void *dc_kept_copy(const struct dc_calls *calls, struct dc_kept *kept, size_t *bytes);
 void dc_kept_free(void *block);
-struct dc_moves_room {
-  uint16_t *file;
-  uint32_t *thread;
-  uint8_t *kind;
-  int64_t *ts, *ret, *offset;
-};
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
-size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *moves);
 
 struct dc_nest_input {
   size_t size;
@@ -123,11 +115,10 @@ int dc_nest_init(struct dc_nest *nest, const struct dc_nest_input *input, struct
 void dc_nest_deinit(struct dc_nest *nest);
 
 struct dc_moves {
-  size_t size;
-  const uint16_t *file;
-  const uint32_t *thread;
-  const uint8_t *kind;
-  const int64_t *ts, *ret, *offset;
+  const struct dc_kept *kept;
+  const uint8_t *kinds;
+  const int64_t *places;
+  const uint32_t *threads;
 };
 struct dc_pattern {
   int64_t reads, writes, sequential, strided, random, common_size, common, small, placed, aligned, extent, again;

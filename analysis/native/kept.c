@@ -3,14 +3,11 @@
 
 #include <stdlib.h>
 
-#define BLOCK 512 /* numbers that are widened at once: they stay in the processor's first cache */
-
 #define WIDEN(type)                                                                                                    \
   for (size_t i = 0; i < count; i++)                                                                                   \
   room[i] = ((const type *)column->at)[from + i]
 
-/** Some numbers of a column, which are in `room` unless they are that wide themselves. */
-static const int64_t *widen(const struct dc_column *column, size_t from, size_t count, int64_t room[BLOCK]) {
+const int64_t *dc_column_some(const struct dc_column *column, size_t from, size_t count, int64_t room[DC_BLOCK]) {
   if (column->width == 8)
     return (const int64_t *)column->at + from;
   if (column->width == 4 && column->is_signed)
@@ -28,14 +25,12 @@ static const int64_t *widen(const struct dc_column *column, size_t from, size_t 
   return room;
 }
 
-static inline size_t block_at(size_t from, size_t size) { return size - from < BLOCK ? size - from : BLOCK; }
-
 /** The width of numbers that hold all of a column, where nothing counts as less than `floor`, less `base`. */
 static struct dc_column narrowest(const struct dc_column *column, size_t size, int64_t floor, int64_t base) {
-  int64_t room[BLOCK], low = INT64_MAX, high = floor;
-  for (size_t from = 0; from < size; from += BLOCK) {
-    size_t count = block_at(from, size);
-    const int64_t *numbers = widen(column, from, count, room);
+  int64_t room[DC_BLOCK], low = INT64_MAX, high = floor;
+  for (size_t from = 0; from < size; from += DC_BLOCK) {
+    size_t count = dc_block_size(from, size);
+    const int64_t *numbers = dc_column_some(column, from, count, room);
     for (size_t i = 0; i < count; i++) {
       low = numbers[i] < low ? numbers[i] : low;
       high = numbers[i] > high ? numbers[i] : high;
@@ -57,10 +52,10 @@ static struct dc_column narrowest(const struct dc_column *column, size_t size, i
   ((type *)to)[from + i] = (type)((numbers[i] > floor ? numbers[i] : floor) - base)
 
 static void copy(const struct dc_column *column, size_t size, int64_t floor, int64_t base, void *to, uint32_t width) {
-  int64_t room[BLOCK];
-  for (size_t from = 0; from < size; from += BLOCK) {
-    size_t count = block_at(from, size);
-    const int64_t *numbers = widen(column, from, count, room);
+  int64_t room[DC_BLOCK];
+  for (size_t from = 0; from < size; from += DC_BLOCK) {
+    size_t count = dc_block_size(from, size);
+    const int64_t *numbers = dc_column_some(column, from, count, room);
     if (width == 8)
       NARROW(int64_t);
     else if (width == 4)
@@ -104,40 +99,15 @@ void *dc_kept_copy(const struct dc_calls *calls, struct dc_kept *kept, size_t *b
 void dc_kept_free(void *block) { free(block); }
 
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows) {
-  int64_t functions[BLOCK], durations[BLOCK];
+  int64_t functions[DC_BLOCK], durations[DC_BLOCK];
   size_t found = 0;
-  for (size_t from = 0; from < kept->size; from += BLOCK) {
-    size_t count = block_at(from, kept->size);
-    const int64_t *function = widen(&kept->function, from, count, functions);
-    const int64_t *ns = widen(&kept->ns, from, count, durations);
+  for (size_t from = 0; from < kept->size; from += DC_BLOCK) {
+    size_t count = dc_block_size(from, kept->size);
+    const int64_t *function = dc_column_some(&kept->function, from, count, functions);
+    const int64_t *ns = dc_column_some(&kept->ns, from, count, durations);
     for (size_t i = 0; i < count; i++) {
       rows[found] = (uint32_t)(from + i); /* stays where it is one of them */
       found += (ns[i] >= low[function[i]]) & (ns[i] < high[function[i]]);
-    }
-  }
-  return found;
-}
-
-size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *moves) {
-  int64_t rooms[6][BLOCK];
-  size_t found = 0;
-  for (size_t from = 0; from < kept->size; from += BLOCK) {
-    size_t count = block_at(from, kept->size);
-    const int64_t *function = widen(&kept->function, from, count, rooms[0]);
-    const int64_t *thread = widen(&kept->thread, from, count, rooms[1]);
-    const int64_t *file = widen(&kept->file, from, count, rooms[2]);
-    const int64_t *ts = widen(&kept->ts, from, count, rooms[3]);
-    const int64_t *ret = widen(&kept->ret, from, count, rooms[4]);
-    const int64_t *offset = widen(&kept->offset, from, count, rooms[5]);
-    for (size_t i = 0; i < count; i++) {
-      moves->file[found] = (uint16_t)places[file[i]];
-      moves->thread[found] = (uint32_t)thread[i];
-      moves->kind[found] = kinds[function[i]];
-      moves->ts[found] = ts[i] + kept->base;
-      moves->ret[found] = ret[i];
-      moves->offset[found] = offset[i];
-      found += (kinds[function[i]] > 0) & (places[file[i]] >= 0) & (ret[i] >= 0);
     }
   }
   return found;

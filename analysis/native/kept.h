@@ -36,22 +36,12 @@ void dc_kept_free(void *block);
 /** Rows of calls that last from `low` up to below `high` nanoseconds, by function. Returns how many. */
 size_t dc_kept_within(const struct dc_kept *kept, const int64_t *low, const int64_t *high, uint32_t *rows);
 
-/** Columns of patterns.Moves, with room for all calls that are kept. */
-struct dc_moves_room {
-  uint16_t *file;
-  uint32_t *thread;
-  uint8_t *kind;
-  int64_t *ts, *ret, *offset;
-};
+#define DC_BLOCK 512 /* numbers that are widened at once: they stay in the processor's first cache */
 
-/**
- * Picks calls that did something to some files and did not fail.
- *
- * @param kinds what each function does; 0: nothing that matters
- * @param places the number of each file among those that are asked for, or -1
- * @return how many
- */
-size_t dc_kept_moves(const struct dc_kept *kept, const uint8_t *kinds, const int64_t *places,
-                     const struct dc_moves_room *moves);
+/** Some numbers of a column, at most DC_BLOCK; they are in `room` unless they are that wide themselves. */
+const int64_t *dc_column_some(const struct dc_column *column, size_t from, size_t count, int64_t room[DC_BLOCK]);
+
+/** How many of `size` numbers are in the block that begins at `from`. */
+static inline size_t dc_block_size(size_t from, size_t size) { return size - from < DC_BLOCK ? size - from : DC_BLOCK; }
 
 #endif

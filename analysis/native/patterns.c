@@ -141,40 +141,81 @@ static bool add_call(struct dc_patterns *patterns, struct stream *stream, uint8_
          (!placed || kind != DC_MOVE_READ || add_read(patterns, stream, pattern));
 }
 
-static int add_move(struct dc_patterns *patterns, const struct dc_moves *moves, size_t row, size_t hash) {
-  struct stream *stream = dc_rows_find(&patterns->streams, moves->file[row], moves->thread[row], hash);
-  uint8_t kind = moves->kind[row];
-  if (!stream) {
-    if (!(stream = dc_rows_add(&patterns->streams, moves->file[row], moves->thread[row])))
-      return -ENOMEM;
-    stream->ts = moves->ts[row];
+/** Some calls, each column as wide numbers. */
+struct block {
+  const int64_t *function, *thread, *file, *ts, *ret, *offset;
+  int64_t rooms[6][DC_BLOCK];
+  size_t rows[DC_BLOCK]; /* which of them matter */
+  size_t count;
+};
+
+/** Looks which of some calls matter, of those whose files are this share's. */
+static void choose(const struct dc_patterns *patterns, const struct dc_moves *moves, size_t from, size_t count,
+                   struct block *block) {
+  const struct dc_kept *kept = moves->kept;
+  block->function = dc_column_some(&kept->function, from, count, block->rooms[0]);
+  block->file = dc_column_some(&kept->file, from, count, block->rooms[1]);
+  block->ret = dc_column_some(&kept->ret, from, count, block->rooms[2]);
+  block->count = 0;
+  for (size_t i = 0; i < count; i++) {
+    int64_t place = moves->places[block->file[i]];
+    bool mine = place >= 0 && ((size_t)place & (patterns->shares - 1)) == patterns->share;
+    block->rows[block->count] = i;
+    block->count += mine && moves->kinds[block->function[i]] && block->ret[i] >= 0;
   }
-  if (moves->ts[row] < stream->ts)
+  if (!block->count)
+    return;
+  block->thread = dc_column_some(&kept->thread, from, count, block->rooms[3]);
+  block->ts = dc_column_some(&kept->ts, from, count, block->rooms[4]);
+  block->offset = dc_column_some(&kept->offset, from, count, block->rooms[5]);
+}
+
+static int add_move(struct dc_patterns *patterns, const struct dc_moves *moves, const struct block *block, size_t row,
+                    size_t hash) {
+  uint64_t file = (uint64_t)moves->places[block->file[row]], thread = moves->threads[block->thread[row]];
+  struct stream *stream = dc_rows_find(&patterns->streams, file, thread, hash);
+  uint8_t kind = moves->kinds[block->function[row]];
+  int64_t ts = block->ts[row] + moves->kept->base;
+  if (!stream) {
+    if (!(stream = dc_rows_add(&patterns->streams, file, thread)))
+      return -ENOMEM;
+    stream->ts = ts;
+  }
+  if (ts < stream->ts)
     return -EILSEQ;
-  stream->ts = moves->ts[row];
+  stream->ts = ts;
   if (kind >= DC_MOVE_SEEK) {
-    stream->at = kind == DC_MOVE_SEEK ? moves->ret[row] : 0;
+    stream->at = kind == DC_MOVE_SEEK ? block->ret[row] : 0;
     stream->sure = true;
     return 0;
   }
-  return add_call(patterns, stream, kind, moves->ret[row], moves->offset[row]) ? 0 : -ENOMEM;
+  return add_call(patterns, stream, kind, block->ret[row], block->offset[row]) ? 0 : -ENOMEM;
 }
 
-int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves) {
+static int add_block(struct dc_patterns *patterns, const struct dc_moves *moves, const struct block *block) {
   int rc = 0;
-  for (size_t next = 0; next < moves->size && !rc;) {
-    size_t rows[AHEAD], hashes[AHEAD], count = 0;
-    for (; next < moves->size && count < AHEAD; next++) {
-      if ((moves->file[next] & (patterns->shares - 1)) != patterns->share)
-        continue;
-      hashes[count] = dc_rows_hash(moves->file[next], moves->thread[next]);
-      dc_rows_expect_place(&patterns->streams, hashes[count]);
-      rows[count++] = next;
+  for (size_t done = 0; done < block->count && !rc; done += AHEAD) {
+    size_t hashes[AHEAD], count = block->count - done < AHEAD ? block->count - done : AHEAD;
+    const size_t *rows = block->rows + done;
+    for (size_t i = 0; i < count; i++) {
+      hashes[i] = dc_rows_hash((uint64_t)moves->places[block->file[rows[i]]], moves->threads[block->thread[rows[i]]]);
+      dc_rows_expect_place(&patterns->streams, hashes[i]);
     }
     for (size_t i = 0; i < count; i++)
       dc_rows_expect(&patterns->streams, hashes[i]);
     for (size_t i = 0; i < count && !rc; i++)
-      rc = add_move(patterns, moves, rows[i], hashes[i]);
+      rc = add_move(patterns, moves, block, rows[i], hashes[i]);
+  }
+  return rc;
+}
+
+int dc_patterns_add(struct dc_patterns *patterns, const struct dc_moves *moves) {
+  size_t size = moves->kept->size;
+  struct block block;
+  int rc = 0;
+  for (size_t from = 0; from < size && !rc; from += DC_BLOCK) {
+    choose(patterns, moves, from, dc_block_size(from, size), &block);
+    rc = add_block(patterns, moves, &block);
   }
   return rc;
 }

@@ -6,18 +6,21 @@
 #ifndef DATACRUMBS_PATTERNS_H
 #define DATACRUMBS_PATTERNS_H
 
+#include "kept.h"
 #include "rows.h"
 #include "sort.h"
 
 enum dc_move_kind { DC_MOVE_READ = 1, DC_MOVE_WRITE = 2, DC_MOVE_SEEK = 3, DC_MOVE_OPEN = 4 };
 
-/** Calls, those of each stream (what one thread did to one file) in the order of their begins. */
+/**
+ * Calls that are kept, and which of them matter: those that did something to some files and did not fail. Those of each
+ * stream (what one thread did to one file) are in the order of their begins.
+ */
 struct dc_moves {
-  size_t size;
-  const uint16_t *file;
-  const uint32_t *thread;
-  const uint8_t *kind;
-  const int64_t *ts, *ret, *offset; /* offset below zero: the call does not say */
+  const struct dc_kept *kept;
+  const uint8_t *kinds;    /* what each function does, enum dc_move_kind; 0: nothing that matters */
+  const int64_t *places;   /* the number of each file among those that are asked for, or -1 */
+  const uint32_t *threads; /* the number of each thread among those of all traces */
 };
 
 /** Figures of one file. */

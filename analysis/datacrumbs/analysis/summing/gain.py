@@ -56,8 +56,7 @@ def patterns_of(traces: Gathered) -> dict[str, FilePattern]:
     files = [file for _, file in ranked if file][:_FILES]
     before = accumulate((calls[file] for file in files), initial=0)
     files = [file for file, sofar in zip(files, before, strict=False) if sofar < _CALLS]
-    moves = traces.moves(files, sorted(categories))
-    known = patterns.of_moves(lambda: moves, files)
+    known = patterns.of_moves(traces.moves(files, sorted(categories)), files)
     return {counted.paths[file]: known[file] for file in files if file in known}
 
 

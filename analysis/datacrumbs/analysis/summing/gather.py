@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,8 @@ from datacrumbs.analysis.summing.begun import Begun, begin_reading
 from datacrumbs.analysis.summing.groups import Groups
 from datacrumbs.analysis.summing.partial import Partial, Sums, bounds, merge, sums_of, translation
 from datacrumbs.analysis.summing.parts import Part, part_of, words_of
-from datacrumbs.analysis.summing.patterns import Moves, kinds
+from datacrumbs.analysis.summing.patterns import kinds
+from datacrumbs.analysis.summing.pieces import Moves
 from datacrumbs.analysis.summing.tally import Tally
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Gathered(Reading):
         answers = self.ask("moves", (chosen, {function_word(one): kind for one, kind in of_functions if kind}))
         pieces = []
         for numbers, answer in zip(self.maps, answers, strict=True):
-            pieces += [(at, moves._replace(thread=numbers["thread"][moves.thread])) for at, moves in answer]
+            pieces += [(at, replace(moves, threads=numbers["thread"])) for at, moves in answer]
         pieces.sort(key=lambda pair: pair[0])
         return [moves for _, moves in pieces]
 

@@ -7,18 +7,18 @@ its place follows from what the stream did since it opened the file or sought in
 from __future__ import annotations
 
 import errno
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from datacrumbs.analysis import layers
 from datacrumbs.analysis._columns import ffi, lib
-from datacrumbs.analysis.reading.columns import Column, Function, chunks
+from datacrumbs.analysis.reading.columns import Function, chunks
 from datacrumbs.analysis.reading.machine import processors, started_pool
 from datacrumbs.analysis.reading.parser import no_memory
 from datacrumbs.analysis.reading.trace import Traces
+from datacrumbs.analysis.summing.pieces import Moves, Piece, piece_of_calls
 
 SMALL: Final = 4096
 """Bytes below which a call is small: less than a page."""
@@ -66,25 +66,6 @@ class FilePattern:
         return "mixed"
 
 
-class Moves(NamedTuple):
-    """Calls that read, wrote, sought or opened some files and did not fail, in the order of the traces."""
-
-    file: Column
-    """An index into the list of files that are asked about."""
-    thread: Column
-    kind: Column
-    """What `kinds` says of the function."""
-    ts: Column
-    ret: Column
-    offset: Column
-    """Below zero: the call does not say."""
-
-
-MOVES: Final = {"file": np.uint16, "thread": np.uint32, "kind": np.uint8, "ts": np.int64, "ret": np.int64,
-                "offset": np.int64}  # fmt: skip
-"""The columns of `Moves` as C has them."""
-
-
 def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dict[int, FilePattern]:
     """The patterns of some files.
 
@@ -99,14 +80,8 @@ def find(traces: Traces, files: Sequence[int], categories: Iterable[str]) -> dic
     place_of = np.full(len(calls.files) + 1, -1, np.int64)
     place_of[files] = range(len(files))
     kind_of = np.array([*kinds(calls.functions, categories), 0], np.uint8)
-
-    def pieces() -> Iterator[Moves]:
-        for some in chunks(len(calls)):
-            kind, place, ret = kind_of[calls.function[some]], place_of[calls.file[some]], calls.ret[some]
-            rows = np.flatnonzero((kind > 0) & (place >= 0) & (ret >= 0))
-            columns = (place, calls.thread[some], kind, calls.ts[some], ret, calls.offset[some])
-            yield Moves(*(column[rows] for column in columns))
-
+    threads = np.arange(len(calls.threads), dtype=np.uint32)
+    pieces = [Moves(piece_of_calls(calls, some), kind_of, place_of, threads) for some in chunks(len(calls))]
     return of_moves(pieces, files)
 
 
@@ -116,45 +91,59 @@ def kinds(functions: Iterable[Function], categories: Iterable[str]) -> list[int]
     return [_kind(one.name) if one.category in counted else 0 for one in functions]
 
 
-def of_moves(pieces: Callable[[], Iterable[Moves]], files: Sequence[int]) -> dict[int, FilePattern]:
+def of_moves(pieces: Sequence[Moves], files: Sequence[int]) -> dict[int, FilePattern]:
     """The patterns of some files that the calls on them show.
 
     Args:
-        pieces: gives the calls, piece by piece in the order of the traces; it may be asked twice.
-        files: what to call the files that `Moves.file` counts.
+        pieces: the calls, piece by piece in the order of the traces.
+        files: what to call the files that `Moves.places` counts.
 
     Raises:
         BusyError: memory is short.
     """
-    found = _find(pieces(), len(files))
+    found = _find(pieces, len(files))
     if found is None:  # a thread's calls are not in the order of their begins, which is rare
-        whole = Moves(*(np.concatenate(columns) for columns in zip(*pieces(), strict=True)))
-        order = np.lexsort((whole.ts, whole.file, whole.thread))
-        found = _find([Moves(*(column[order] for column in whole))], len(files))
+        found = _find([_in_order(pieces, len(files))], len(files))
     return {file: one for file, one in zip(files, found or (), strict=True) if one.reads or one.writes}
 
 
-def _find(pieces: Iterable[Moves], files: int) -> list[FilePattern] | None:
+def _find(pieces: Sequence[Moves], files: int) -> list[FilePattern] | None:
     """The pattern of each file; None where calls are in the wrong order."""
     shares = 1 << processors().bit_length() - 1
-    patterns = [
-        ffi.gc(lib.dc_patterns_create(files, share, shares), lib.dc_patterns_destroy) for share in range(shares)
-    ]
+    made = (lib.dc_patterns_create(files, share, shares) for share in range(shares))
+    patterns = [ffi.gc(one, lib.dc_patterns_destroy) for one in made]
     if ffi.NULL in patterns:
         raise no_memory()
+    natives = [moves.native() for moves in pieces]
+
+    def fill(patterns: Any) -> int:
+        failures = filter(None, (lib.dc_patterns_add(patterns, native.moves) for native in natives))
+        return int(next(failures, 0) or lib.dc_patterns_finish(patterns))
+
     with started_pool(shares, "datacrumbs-shares") as pool:
-        for moves in pieces:
-            columns = {name: np.ascontiguousarray(column, MOVES[name]) for name, column in moves._asdict().items()}
-            pointers = {name: ffi.from_buffer(f"{MOVES[name].__name__}_t *", columns[name]) for name in columns}
-            native = ffi.new("struct dc_moves *", {"size": len(moves.file), **pointers})
-            codes = set(pool.map(lib.dc_patterns_add, patterns, itertools.repeat(native)))
-            if -errno.EILSEQ in codes:
-                return None
-            if codes != {0}:
-                raise no_memory()
-        if any(pool.map(lib.dc_patterns_finish, patterns)):
-            raise no_memory()
+        codes = set(pool.map(fill, patterns))
+    if -errno.EILSEQ in codes:
+        return None
+    if codes != {0}:
+        raise no_memory()
     return [_pattern(patterns[number % shares].files[number]) for number in range(files)]
+
+
+def _in_order(pieces: Iterable[Moves], files: int) -> Moves:
+    """All calls that matter in one piece, in the order of their begins."""
+    kept = [(moves, columns) for moves in pieces for columns in [moves.chosen().piece.columns]]
+    columns = {
+        "function": [moves.kinds[one["function"]] for moves, one in kept],
+        "file": [moves.places[one["file"]] for moves, one in kept],
+        "thread": [moves.threads[one["thread"]] for moves, one in kept],
+        "ts": [moves.piece.base + one["ts"].astype(np.int64) for moves, one in kept],
+        "ret": [one["ret"].astype(np.int64) for _, one in kept],
+        "offset": [one["offset"].astype(np.int64) for _, one in kept],
+    }
+    whole = {name: np.concatenate(parts) for name, parts in columns.items()}
+    piece = Piece(0, 0, 0, whole, 0).some(np.argsort(whole["ts"], kind="stable"))
+    numbers = np.arange(1 + max(_OPEN, files, int(whole["thread"].max())))
+    return Moves(piece, numbers.astype(np.uint8), numbers, numbers.astype(np.uint32))
 
 
 def _pattern(one: Any) -> FilePattern:
