@@ -158,7 +158,7 @@ def read_host(files: Sequence[File]) -> Share[Partition, Told]:
         Collector(Room(Path(spill), memory.share())) as collector,
         told_when_short(),
     ):
-        with records.inserting(lambda: database) as insert:
+        with records.Inserter(lambda: database) as insert:
             for source, path, size in files:
                 found = read_range(path, source, collector, insert, 0, size, size)
                 notes += [(source, note) for note in found]

@@ -72,7 +72,7 @@ def gathered(names: Sequence[str], scheduler: str) -> Iterator[Gathered]:
     ):
         parts, told = _parts(client, paths)
         with progress.working("adding up"):
-            with records.inserting(lambda: database) as insert:
+            with records.Inserter(lambda: database) as insert:
                 for one in told:
                     for lines in one.lines:
                         insert(one.source, lines)

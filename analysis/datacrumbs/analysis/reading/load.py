@@ -39,7 +39,7 @@ def load(
         BusyError: memory is short.
     """
     with Collector(room) as collector:
-        with records.inserting(lambda: database) as others:
+        with records.Inserter(lambda: database) as others:
             notes = read(paths, collector, others, progress, workers)
         counts = records.counts(database)
         return collector.finish(odd_calls(database, counts)), notes, counts

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from datacrumbs.analysis.reading import memory, schema
@@ -17,7 +18,6 @@ from datacrumbs.analysis.reading.lines import as_file
 
 if TYPE_CHECKING:
     import duckdb
-    from datacrumbs.analysis.reading.read import Others
 
 MAX_OBJECT: Final = 4 << 20
 """DuckDB's limit for one line; the line buffer keeps all of them well below it."""
@@ -34,26 +34,27 @@ def counts(database: duckdb.DuckDBPyConnection) -> dict[int, int]:
     return dict(database.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
 
 
-@contextlib.contextmanager
-def inserting(database: Callable[[], duckdb.DuckDBPyConnection]) -> Iterator[Others]:
-    """What puts lines into the table `records`, where all of them are at the end of the context.
+class Inserter:
+    """Puts lines into the table `records`, many at a time: a statement takes longer than a thousand of them.
+
+    A context manager: at its end, unless by an error, all lines are there.
 
     Args:
         database: gives the database when it is needed.
     """
-    inserter = _Inserter(database)
-    yield inserter
-    inserter.flush()
-
-
-class _Inserter:
-    """Puts lines into the table, many at a time: a statement takes longer than a thousand of them."""
 
     def __init__(self, database: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._lines: dict[int, list[bytes]] = {}
         self._size = 0
+
+    def __enter__(self) -> Inserter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            self.flush()
 
     def __call__(self, source: int, lines: bytes, /) -> None:
         """Takes lines from any thread."""

@@ -7,7 +7,7 @@ here needs them before there is something to add up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -37,9 +37,8 @@ class Begun:
     """That read them."""
     parts: Parts
     """What was read, when all is."""
-    database: Callable[[], duckdb.DuckDBPyConnection]
-    """Waits for the database that lines which are no plain calls go into."""
     reading: Future[list[Note]]
+    filled: Future[duckdb.DuckDBPyConnection]
     room: Room
     """For what may be as long as the traces."""
 
@@ -51,6 +50,10 @@ class Begun:
             BusyError: memory is short.
         """
         return self.reading.result()
+
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """Waits until all lines that are no plain calls are in the database, which may be a moment later."""
+        return self.filled.result()
 
 
 @contextmanager
@@ -77,17 +80,23 @@ def begin_reading(names: Sequence[str], *, workers: int = 0) -> Iterator[Begun]:
         pool = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="datacrumbs-begun"))
         manager = records.database(spill, threads)
         made = pool.submit(manager.__enter__)
+        others = records.Inserter(made.result)
 
         def run() -> list[Note]:
-            size = sum(path.stat().st_size for path in paths)
-            with progress.bar("reading", size) as advance, records.inserting(made.result) as others:
+            with progress.bar("reading", sum(path.stat().st_size for path in paths)) as advance:
                 return read(paths, parts, others, advance, threads, stop)
 
+        def fill() -> duckdb.DuckDBPyConnection:
+            reading.result()
+            others.flush()
+            return made.result()
+
         reading = pool.submit(run)
+        filled = pool.submit(fill)
         try:
-            yield Begun(paths, threads, parts, made.result, reading, room)
+            yield Begun(paths, threads, parts, reading, filled, room)
         finally:
             stop.set()
-            reading.exception()
+            filled.exception()
             made.result()
             manager.__exit__(None, None, None)

@@ -158,18 +158,19 @@ def of_begun(begun: Begun) -> Iterator[Gathered]:
     with told_when_short():
         notes = begun.notes()
     with told_when_short(), started_pool(begun.threads, "datacrumbs-parts") as pool, progress.working("adding up"):
+        found = begun.parts.finish()
+        whole = merge([part.partial for part in found])
         database = begun.database()
         counts = records.counts(database)
         odd, births = odd_part(database, counts), lifetimes.find(database, counts)
         known = pool.submit(catalog.read_catalog, database, counts, begun.paths, births)
-        found = [*begun.parts.finish(), *odd]
-        if births:
-            found = list(pool.map(lambda part: part.split(births), found))
+        if odd or births:  # which is rare, and known after all else
+            found = list(pool.map(lambda part: part.split(births), [*found, *odd]))
+            whole = merge([part.partial for part in found])
 
         def ask(method: str, args: tuple[Any, ...]) -> list[Any]:
             return list(pool.map(lambda part: getattr(part, method)(*args), found))
 
-        whole = merge([part.partial for part in found])
         found = [part.without_sums() for part in found]
         words = [part.partial.words for part in found]
         yield assemble(database, begun.paths, notes, counts, known.result(), whole, words, ask, begun.room)
