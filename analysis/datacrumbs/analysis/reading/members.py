@@ -31,7 +31,11 @@ _INPUT: Final = 128 << 10
 _OUTPUT: Final = 256 << 10
 """Inflated bytes at a time: small pieces stay in the processor's cache, and cost no fresh memory from the kernel."""
 SPAN: Final = 2 << 20
-"""Compressed bytes that one worker takes at once, at least."""
+"""Compressed bytes that one worker takes at once, about."""
+_LEAST_SPAN: Final = 256 << 10
+"""The same towards the end, where spans get shorter, so that all workers end at about the same time."""
+_SPANS: Final = 8
+"""Spans that are still to come, at least, unless they would be too short."""
 
 
 class Span(NamedTuple):
@@ -91,7 +95,8 @@ def spans(fd: int, begin: int, end: int) -> Iterator[Span]:
     Each is looked for when somebody asks for it: the first ones are read while others are still unknown.
     """
     while begin < end:
-        cut = boundary(fd, end, min(begin + SPAN, end))
+        size = max(_LEAST_SPAN, min(SPAN, (end - begin) // _SPANS))
+        cut = boundary(fd, end, min(begin + size, end))
         yield Span(begin, cut)
         begin = cut
 

@@ -62,14 +62,15 @@ def test_magic_bytes_inside_a_member_are_no_boundary(tmp_path: Path) -> None:
 
 
 def test_spans_cover_the_file_without_gaps(tmp_path: Path, member: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is of whole members, and as long as is worth a worker's while; the last one is what is left."""
+    """Each is of whole members, and as long as is worth a worker's while; towards the end they are shorter."""
     monkeypatch.setattr(members, "SPAN", 2 * len(member) + 1)
+    monkeypatch.setattr(members, "_LEAST_SPAN", 100)
     monkeypatch.setattr(members, "_SEARCHED", 1000)
-    path = written(tmp_path, member * 10)
+    path = written(tmp_path, member * 30)
     fd = os.open(path, os.O_RDONLY)
-    spans = list(members.spans(fd, 0, 10 * len(member)))
+    spans = list(members.spans(fd, 0, 30 * len(member)))
     os.close(fd)
-    ends = [0, 3, 6, 9, 10]
+    ends = [0, 3, 6, 9, 12, 15, 17, 19, 21, *range(23, 31)]
     assert spans == [Span(begin * len(member), end * len(member)) for begin, end in itertools.pairwise(ends)]
 
 
