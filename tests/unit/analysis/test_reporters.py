@@ -13,6 +13,7 @@ from datacrumbs.analysis import units
 from datacrumbs.analysis.reading.completeness import Completeness
 from datacrumbs.analysis.reading.trace import open_traces
 from datacrumbs.analysis.reporters import as_json, as_tables
+from datacrumbs.analysis.reporters.tables import Column, write_to
 from datacrumbs.analysis.summing.summarise import summarise
 from datacrumbs.analysis.summing.summary import CategoryRow, FileRow, FunctionRow, Header, ProcessRow, Summary
 from tracegen import EPOCH_NS, TraceWriter
@@ -78,6 +79,19 @@ def test_a_line_end_in_a_name_makes_no_line(hostile: Summary) -> None:
 
 def test_a_pipe_gets_whole_names(hostile: Summary) -> None:
     assert "x" * 4000 in tables(hostile)
+
+
+def test_columns_of_a_pipe_stay_in_line_whatever_the_letters() -> None:
+    """Letters of East Asia take two columns, marks on letters none."""
+    out = io.StringIO()
+    columns = (Column("name", str, name=True), Column("length", lambda text: str(len(text))))
+    write_to(out, lambda sheet: sheet.table("", columns, ["abcdef", "\u8a08\u7b97\u6a5f", "ae\u0301"], 0))
+    assert out.getvalue() == (
+        "name    length\n"
+        "abcdef       6\n"
+        "\u8a08\u7b97\u6a5f       3\n"
+        "ae\u0301           3\n"
+    )  # fmt: skip
 
 
 def test_json_is_ascii_and_gives_back_every_text(hostile: Summary) -> None:

@@ -7,13 +7,11 @@ from typing import Any, Final, TextIO
 
 from datacrumbs.analysis.reading.catalog import ProcessKey
 from datacrumbs.analysis.reading.completeness import Completeness
-from datacrumbs.analysis.reporters.tables import Column, number, plain, print_to, write_line, write_table
+from datacrumbs.analysis.reporters.tables import Column, Sheet, number, write_to
 from datacrumbs.analysis.summing.findings import Finding
 from datacrumbs.analysis.summing.insight import Insight
 from datacrumbs.analysis.summing.summary import Header, Summary
 from datacrumbs.analysis.units import bandwidth, count, duration, moment, size
-from rich.console import Console
-from rich.text import Text
 
 _MANY: Final = 3
 """Names that are listed in the header before the rest is only counted."""
@@ -66,47 +64,47 @@ def write(
         findings: what stands out.
         width: columns; default: the terminal's, or no limit.
     """
-    print_to(out, lambda console: _print(console, summary, top, findings), width=width)
+    write_to(out, lambda sheet: _write(sheet, summary, top, findings), width=width)
 
 
-def _print(console: Console, summary: Summary, top: int, findings: Sequence[Finding]) -> None:
-    _write_header(console, summary.header)
+def _write(sheet: Sheet, summary: Summary, top: int, findings: Sequence[Finding]) -> None:
+    _write_header(sheet, summary.header)
     counted = summary.header.total_categories
     if len(summary.categories) > len(counted):
-        write_line(console, "totals", f"of {_names(counted)} alone, so that each byte counts once")
-    _write_completeness(console, summary.completeness)
-    _write_insight(console, summary.insight, findings)
+        sheet.line("totals", f"of {_names(counted)} alone, so that each byte counts once")
+    _write_completeness(sheet, summary.completeness)
+    _write_insight(sheet, summary.insight, findings)
     for title, columns, rows in (
         ("By category", _CATEGORIES, summary.categories),
         ("By function", _FUNCTIONS, summary.functions),
         ("By file", _FILES, summary.files),
         ("By process", _PROCESSES, summary.processes),
     ):
-        write_table(console, title, columns, rows, top)
+        sheet.table(title, columns, rows, top)
 
 
-def _write_insight(console: Console, insight: Insight, findings: Sequence[Finding]) -> None:
+def _write_insight(sheet: Sheet, insight: Insight, findings: Sequence[Finding]) -> None:
     kinds, uneven, overlap = insight.kinds, insight.imbalance, insight.overlap
     if kinds.data_ns or kinds.metadata_ns or kinds.sync_ns:
         parts = (
             f"{duration(kinds.data_ns)} data, {duration(kinds.metadata_ns)} metadata, {duration(kinds.sync_ns)} syncing"
         )
         other = f", {duration(kinds.other_ns)} other calls" if kinds.other_ns else ""
-        write_line(console, "for", parts + other)
+        sheet.line("for", parts + other)
     if uneven is not None and uneven.processes > 1:
         who = ProcessKey(uneven.host, uneven.pid, uneven.life)
         most = f"{duration(uneven.max_busy_ns)} of process {who.id}"
-        write_line(console, "balance", f"{most} are {uneven.ratio:.2f} times the mean of {uneven.processes} processes")
+        sheet.line("balance", f"{most} are {uneven.ratio:.2f} times the mean of {uneven.processes} processes")
     if len(insight.phases) > 1:
-        write_line(console, "phases", f"{len(insight.phases)} stretches of time with I/O")
+        sheet.line("phases", f"{len(insight.phases)} stretches of time with I/O")
     if overlap is not None:
         part = f"{100 * overlap.share:.0f} % of the time in I/O lies inside marked regions"
-        write_line(console, "regions", f"{duration(overlap.region_ns)}; {part}")
+        sheet.line("regions", f"{duration(overlap.region_ns)}; {part}")
     for one in findings:
-        write_line(console, "finding", f"{one.title}: {one.evidence} {one.advice} ({one.rule})", "yellow")
+        sheet.line("finding", f"{one.title}: {one.evidence} {one.advice} ({one.rule})", "yellow")
 
 
-def _write_header(console: Console, header: Header) -> None:
+def _write_header(sheet: Sheet, header: Header) -> None:
     threads, files = _things(header.threads, "thread"), _things(header.files, "file")
     in_io, busy, time = duration(header.io_wall_ns), duration(header.io_busy_ns), duration(header.io_time_ns)
     where = f"{_names(header.runs) or 'unknown'} on {_names(header.hosts) or 'an unknown host'}{_of(header.users)}"
@@ -125,10 +123,10 @@ def _write_header(console: Console, header: Header) -> None:
         )
         lines.append(("bandwidth", rates))
     for title, value in lines:
-        write_line(console, title, value)
+        sheet.line(title, value)
 
 
-def _write_completeness(console: Console, facts: Completeness) -> None:
+def _write_completeness(sheet: Sheet, facts: Completeness) -> None:
     """One line that says whether something is missing, and one for each thing that is."""
     if facts.captured is None:
         verdict, style = "unknown: this tracer does not say what it lost", "yellow"
@@ -139,9 +137,9 @@ def _write_completeness(console: Console, facts: Completeness) -> None:
         verdict, style = f"NO: {_things(gone, 'event')} lost, {count(facts.read)} read", "bold red"
     else:
         verdict, style = f"not quite: {_things(facts.read, 'event')} read, none known to be lost", "yellow"
-    write_line(console, "complete", verdict, style)
+    sheet.line("complete", verdict, style)
     for line in _gaps(facts):
-        console.print(Text.assemble(" " * 10, ("- ", style), plain(line)), soft_wrap=True)
+        sheet.item(line, style)
 
 
 def _gaps(facts: Completeness) -> Iterable[str]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Final, TextIO
 
 from datacrumbs.analysis.comparing.comparison import Comparison, Side
-from datacrumbs.analysis.reporters.tables import Column, number, print_to, write_line, write_table
+from datacrumbs.analysis.reporters.tables import Column, Sheet, number, write_to
 from datacrumbs.analysis.units import count, duration
-from datacrumbs.core.text import printable
-from rich.console import Console
-from rich.text import Text
 
 _CHANGES: Final = (
     Column("function", lambda row: row.function + (" (elsewhere)" if row.caused else ""), name=True),
@@ -28,18 +25,18 @@ _CHANGES: Final = (
 
 def write(answer: Comparison, out: TextIO, *, top: int) -> None:
     """Writes the comparison with its first `top` rows (0: all)."""
-    print_to(out, lambda console: _print(console, answer, top))
+    write_to(out, lambda sheet: _write(sheet, answer, top))
 
 
-def _print(console: Console, answer: Comparison, top: int) -> None:
+def _write(sheet: Sheet, answer: Comparison, top: int) -> None:
     first, *others = answer.sentences
-    console.print(Text(printable(first), style="bold"), soft_wrap=True)
+    sheet.text(first, "bold")
     for sentence in others:
-        console.print(Text(printable(sentence)), soft_wrap=True)
-    console.print()
-    write_line(console, "a", _side(answer.a))
-    write_line(console, "b", _side(answer.b))
-    write_table(console, "What changed, in own time", _CHANGES, answer.changes, top)
+        sheet.text(sentence)
+    sheet.text()
+    sheet.line("a", _side(answer.a))
+    sheet.line("b", _side(answer.b))
+    sheet.table("What changed, in own time", _CHANGES, answer.changes, top)
 
 
 def _side(side: Side) -> str:

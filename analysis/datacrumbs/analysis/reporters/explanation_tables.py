@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Final, TextIO
 
 from datacrumbs.analysis.explaining.explanation import Explanation, TreeRow
-from datacrumbs.analysis.reporters.tables import Column, number, print_to, write_line, write_table, write_title
+from datacrumbs.analysis.reporters.tables import Column, Sheet, number, write_to
 from datacrumbs.analysis.units import count, duration, moment, size
-from datacrumbs.core.text import printable
-from rich.console import Console
-from rich.text import Text
 
 _LAYERS: Final = (
     Column("layer", lambda row: row.layer, name=True),
@@ -60,36 +57,35 @@ _ROWS: Final = 40
 
 def write(answer: Explanation, out: TextIO) -> None:
     """Writes the explanation; a terminal gets lines and colours."""
-    print_to(out, lambda console: _print(console, answer))
+    write_to(out, lambda sheet: _write(sheet, answer))
 
 
-def _print(console: Console, answer: Explanation) -> None:
+def _write(sheet: Sheet, answer: Explanation) -> None:
     first, *others = answer.sentences
-    console.print(Text(printable(first), style="bold"), soft_wrap=True)
+    sheet.text(first, "bold")
     for sentence in others:
-        console.print(Text(printable(sentence)), soft_wrap=True)
+        sheet.text(sentence)
     spread = answer.spread
-    console.print()
+    sheet.text()
     calls = f"{count(spread.calls)} in {count(spread.processes)} processes, {count(spread.files)} files"
-    write_line(console, "calls", calls + (f", {size(spread.bytes)}" if spread.bytes else ""))
+    sheet.line("calls", calls + (f", {size(spread.bytes)}" if spread.bytes else ""))
     times = f"p25 {duration(spread.p25_ns)}, p50 {duration(spread.p50_ns)}, p75 {duration(spread.p75_ns)}"
-    write_line(
-        console, "durations",
+    sheet.line(
+        "durations",
         f"{duration(spread.min_ns)} to {duration(spread.max_ns)}, {times}, p99 {duration(spread.p99_ns)}",
     )  # fmt: skip
     if not answer.completeness.complete:
-        write_line(console, "complete", "not known to be: see the summary", "yellow")
-    write_table(console, "By layer", _LAYERS, answer.layers, 0)
-    write_table(console, "By function", _FUNCTIONS, answer.functions, _ROWS)
+        sheet.line("complete", "not known to be: see the summary", "yellow")
+    sheet.table("By layer", _LAYERS, answer.layers, 0)
+    sheet.table("By function", _FUNCTIONS, answer.functions, _ROWS)
     if len(answer.tree) > 1:
         title = f"Typical ({count(answer.typical.calls)} calls) and slow ({count(answer.slow.calls)} calls)"
-        write_table(console, title, _TREE, _important(answer.tree), _ROWS)
+        sheet.table(title, _TREE, _important(answer.tree), _ROWS)
     if answer.added_up:
         for title, rows in (("file", answer.added_up.by_file), ("process", answer.added_up.by_process)):
-            write_table(console, f"Added up, by {title}", _PARTS, rows, 0)
-        write_table(console, "Added up, by duration", _DURATIONS, tuple(answer.added_up.log2_ns.items()), 0)
-    write_table(console, "Slowest calls", _SLOWEST, answer.slowest, 0)
-    write_title(console, "")
+            sheet.table(f"Added up, by {title}", _PARTS, rows, 0)
+        sheet.table("Added up, by duration", _DURATIONS, tuple(answer.added_up.log2_ns.items()), 0)
+    sheet.table("Slowest calls", _SLOWEST, answer.slowest, 0)
 
 
 def _important(rows: tuple[TreeRow, ...]) -> list[TreeRow]:

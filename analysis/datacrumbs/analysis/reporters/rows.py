@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
-from datacrumbs.analysis.reporters import tables
-from datacrumbs.analysis.reporters.tables import Column, print_to
+from datacrumbs.analysis.reporters.tables import Column, write_to
 
 _BATCH: Final = 10_000
 
@@ -41,7 +40,7 @@ def write_table(result: Any, out: TextIO, *, top: int) -> None:
     for number, column in enumerate(description):
         is_text = not rows or not isinstance(rows[0][number], (int, float))
         columns.append(Column(str(column[0]), lambda row, at=number: _text(row[at]), name=is_text))  # type: ignore[misc]
-    print_to(out, lambda console: tables.write_table(console, "", columns, rows, top))
+    write_to(out, lambda sheet: sheet.table("", columns, rows, top) if rows else sheet.text("no rows", "dim"))
 
 
 def _text(value: Any) -> str:
