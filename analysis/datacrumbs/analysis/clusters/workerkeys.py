@@ -12,8 +12,9 @@ from distributed import Security
 class Keys(Security):
     """Keys and certificates whose connections may end without a goodbye: Dask's messages say how long they are.
 
-    Otherwise OpenSSL sends an alert to who has gone. Since its version 3.4, the error of that stays with the thread,
-    and the next connections are taken for broken, too: https://github.com/python/cpython/issues/148594.
+    Otherwise, and so by default since Python 3.13, OpenSSL sends an alert to who has gone. Since its version 3.4, the
+    error of that stays with the thread, and the next connections are taken for broken, too:
+    https://github.com/python/cpython/issues/148594.
     """
 
     def get_listen_args(self, role: str) -> dict[str, Any]:

@@ -23,9 +23,15 @@ print(workerkinds.KINDS[sys.argv[1]]("tls://login1:4711", "worker", log_director
 """Prints the batch script of a job of Slurm or of Flux."""
 
 GONE = """
-import os, socket, sys, threading
+import os, socket, ssl, sys, threading
 from pathlib import Path
 from datacrumbs.analysis.clusters import workerkeys
+made = ssl.create_default_context
+def newer(*arguments, **options):
+    context = made(*arguments, **options)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
+ssl.create_default_context = newer
 keys = workerkeys.made(Path(sys.argv[1]))
 here, there = socket.socketpair()
 def leave():
@@ -34,10 +40,12 @@ def leave():
     os.close(client.detach())
 threading.Thread(target=leave).start()
 context = keys.get_listen_args("scheduler")["ssl_context"]
+context.num_tickets = 0
 server = context.wrap_socket(here, server_side=True, suppress_ragged_eofs=False)
 print(server.recv(1), server.recv(1))
 """
-"""Prints what a scheduler receives of a worker that says x and is gone."""
+"""Prints what a scheduler receives of a worker that says x and is gone, in a Python that does not ask OpenSSL to let
+that pass, as 3.13 does not. Without tickets, nothing is under way to the worker when it goes."""
 
 
 MAIN = "from datacrumbs.analysis.command import main; raise SystemExit(main())"
