@@ -59,6 +59,7 @@ function verdict(facts) {
   for (const name of facts.unclosed) gaps.push(`${visible(name)} has no closing record: its runtime still runs, or was killed`);
   if (facts.broken_lines) gaps.push(`${count(facts.broken_lines)} lines are no record`);
   gaps.push(...facts.notes.map(visible));
+  if (report.clocks) gaps.push(`clocks: ${visible(report.clocks)}`);
   const [kind, mark, text] = facts.captured === null
     ? ["", "?", `Completeness unknown: another tool wrote this trace; ${count(facts.read)} events read.`]
     : facts.lost ? ["bad", "!", `Not complete: ${count(facts.lost)} of ${count(facts.captured + facts.lost)} events were lost, so counts and sums are too small.`]

@@ -237,6 +237,15 @@ void dc_drain_finish(struct dc_drain *drain);
 void dc_drain_read_stats(struct dc_drain *drain, struct dc_drain_stats *stats);
 void dc_drain_destroy(struct dc_drain *drain);
 
+/* sys/timex.h */
+#define STA_UNSYNC ...
+struct timex {
+  int status;
+  long maxerror;
+  ...;
+};
+int adjtimex(struct timex *timex);
+
 /* link.h, log.h */
 #define DC_UPROBE_MULTI ...
 #define DC_UPROBE_SESSION ...

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <datacrumbs/marker.h>
+#include <sys/timex.h>
 
 /* From the build: asking the installed package for its version costs Python 15 ms. */
 static const char *const dc_version = DC_VERSION;

@@ -60,7 +60,7 @@ def test_the_signer_is_started_by_its_socket_and_knows_the_caller(cluster: Clust
 
 def test_start_returns_when_attached_and_stop_when_the_trace_is_closed(cluster: Cluster, work: str) -> None:
     """On every node: active when start returns, so that the next call is traced; inactive when stop returns, with the
-    trace exact, closed and the user's, and nothing left in /run or in the kernel.
+    trace exact, closed and the user's, and nothing left in /run or in the kernel. The unit may ask about the clock.
     """
     for number, node in enumerate(cluster.nodes):
         start(node, "unit1", "alice")
@@ -71,7 +71,9 @@ def test_start_returns_when_attached_and_stop_when_the_trace_is_closed(cluster: 
         assert state(node, "unit1") == "inactive"
         path = trace_of(cluster, "alice", "unit1", node.name)
         assert workers(path, f"/shared/{work}") == [work_of(f"/shared/{work}/{number}")]
-        assert read_lines(path)[-1]["args"]["lost"] == 0
+        lines = read_lines(path)
+        assert lines[-1]["args"]["lost"] == 0 and abs(lines[-1]["args"]["clock_step_us"]) < 1000
+        assert any(line["args"].get("clock_max_error_us", -1) >= 0 for line in lines)
         assert path.stat().st_uid == UID["alice"]
         assert not list((node.root / "run").glob("datacrumbs/*unit1.ready"))
     nothing_is_left()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -36,17 +35,6 @@ class Stats:
     """errno of a profile that could not be read; 0: none."""
     last_error: int
     """errno of the last failed write; 0 where none failed."""
-
-
-def epoch_ns() -> int:
-    """CLOCK_REALTIME minus CLOCK_MONOTONIC in ns: the best of a few tries, since one may be interrupted in between."""
-    tries = []
-    for _ in range(5):
-        before = time.monotonic_ns()
-        real = time.time_ns()
-        after = time.monotonic_ns()
-        tries.append((after - before, real - (before + after) // 2))
-    return min(tries)[1]
 
 
 class Drain:

@@ -10,7 +10,7 @@ from typing import Any
 
 from datacrumbs.core.probes import ProbeSet
 from datacrumbs.core.runid import fnv1a
-from datacrumbs.runtime import report
+from datacrumbs.runtime import clock, report
 from datacrumbs.runtime._native import ffi, lib
 from datacrumbs.runtime.drain import Stats
 from datacrumbs.runtime.plan import AttachPlan
@@ -56,6 +56,7 @@ def opening(run: Run, plan: AttachPlan, trace: Path) -> list[dict[str, Any]]:
                 "uid": run.user.uid,
                 "host": run.host,
                 "started": int(run.started * 1e6),
+                **clock.state(),
                 "probes": plan.attached,
                 "probe_file": run.sealed.digest,
                 "min_duration_ns": run.sealed.probes.min_duration_ns,
@@ -82,8 +83,16 @@ def _most(counts: dict[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1])[:MAX_LISTED])
 
 
-def closing(run: Run, stats: Stats, gaps: Gaps, reason: str) -> list[dict[str, Any]]:
-    """What was captured and what is missing; a trace without this record was cut off."""
+def closing(run: Run, stats: Stats, gaps: Gaps, epoch: int, reason: str) -> list[dict[str, Any]]:
+    """What was captured and what is missing; a trace without this record was cut off.
+
+    Args:
+        run: the run.
+        stats: what the drain did.
+        gaps: what the kernel counted.
+        epoch: what was added to CLOCK_MONOTONIC, ns.
+        reason: why the run ended.
+    """
     return [
         _record(
             "datacrumbs",
@@ -91,6 +100,7 @@ def closing(run: Run, stats: Stats, gaps: Gaps, reason: str) -> list[dict[str, A
                 "name": "end",
                 "value": run.run_id,
                 "ended": time.time_ns() // 1000,
+                "clock_step_us": clock.step_us(epoch),
                 "captured": stats.captured,
                 "lost": sum(gaps.lost.values()),
                 "lost_by_function": _most(gaps.lost),

@@ -13,8 +13,8 @@ from typing import Final
 
 from datacrumbs.core.config import Config
 from datacrumbs.core.errors import OutputError
-from datacrumbs.runtime import presence, profiling, records, report, ring
-from datacrumbs.runtime.drain import Drain, Stats, epoch_ns
+from datacrumbs.runtime import clock, presence, profiling, records, report, ring
+from datacrumbs.runtime.drain import Drain, Stats
 from datacrumbs.runtime.features import MARKS as MARK_PROGRAMS
 from datacrumbs.runtime.features import PROGRAMS as FUNCTION_PROGRAMS
 from datacrumbs.runtime.plan import AttachPlan, without
@@ -89,8 +89,8 @@ def trace_run(
                 attachments.enter_context(custom.attached(programs, probes, config.kernel_headers))
             path, descriptor = _new_trace(run, config)
             _write_report(run, plan, path)
-            host = records.host_hash(run.host)
-            with Drain(new_ring.result(), descriptor, probes, host, config.max_files, epoch_ns(), tables) as drain:
+            host, epoch = records.host_hash(run.host), clock.epoch_ns()
+            with Drain(new_ring.result(), descriptor, probes, host, config.max_files, epoch, tables) as drain:
                 drain.write(records.opening(run, plan, path))
                 drain.start()
                 with _active(entry), presence.announced(config.run_dir, run.run_id, run.user.uid, path):
@@ -99,7 +99,7 @@ def trace_run(
                 attachments.close()
                 drain.stop()
                 gaps = _gaps(run, plan, programs)
-                drain.write(records.closing(run, drain.stats(), gaps, reason))
+                drain.write(records.closing(run, drain.stats(), gaps, epoch, reason))
                 drain.finish()
                 return Outcome(path, drain.stats(), gaps)
 

@@ -85,6 +85,7 @@ _ARGS: Final = {
     "captured": "BIGINT", "lost": "BIGINT", "lost_by_function": "MAP(VARCHAR, BIGINT)",
     "missed_returns": "BIGINT", "unnamed": "BIGINT", "unwritten": "BIGINT",
     "brief": "BIGINT", "brief_ns": "BIGINT", "overflowed": "BIGINT", "profiled": "VARCHAR[]",
+    "clock_synchronized": "BOOLEAN", "clock_max_error_us": "BIGINT", "clock_step_us": "BIGINT",
 }  # fmt: skip
 
 _COLUMNS: Final = {

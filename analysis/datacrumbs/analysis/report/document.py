@@ -14,6 +14,7 @@ from datacrumbs.analysis import layers
 from datacrumbs.analysis.explaining.nest import nest
 from datacrumbs.analysis.progress import Steps, unseen
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey, Run
+from datacrumbs.analysis.reading.clocks import sentence
 from datacrumbs.analysis.reading.machine import started_pool
 from datacrumbs.analysis.reading.trace import Traces
 from datacrumbs.analysis.report import cubes, lanes, spans, tally, usage
@@ -100,6 +101,7 @@ def prepare(
             "version": VERSION,
             "header": asdict(summary.header),
             "completeness": _completeness(summary),
+            "clocks": sentence(summary.clocks)[0],
             "runs": [_run(run) for run in traces.catalog.runs[:20]],
             "profiled": max(0, sum(row.calls for row in summary.functions) - codes.calls),
             "sources": [_shorten(str(path), _LONGEST_PATH) for path in traces.sources[:100]],

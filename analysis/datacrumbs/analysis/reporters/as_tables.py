@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
 from datacrumbs.analysis.reading.catalog import ProcessKey
+from datacrumbs.analysis.reading.clocks import sentence
 from datacrumbs.analysis.reading.completeness import Completeness
 from datacrumbs.analysis.reporters.tables import Column, Sheet, number, write_to
 from datacrumbs.analysis.summing.findings import Finding
@@ -73,6 +74,9 @@ def _write(sheet: Sheet, summary: Summary, top: int, findings: Sequence[Finding]
     if len(summary.categories) > len(counted):
         sheet.line("totals", f"of {_names(counted)} alone, so that each byte counts once")
     _write_completeness(sheet, summary.completeness)
+    said, careful = sentence(summary.clocks)
+    if said:
+        sheet.line("clocks", said, "yellow" if careful else "")
     _write_insight(sheet, summary.insight, findings)
     for title, columns, rows in (
         ("By category", _CATEGORIES, summary.categories),

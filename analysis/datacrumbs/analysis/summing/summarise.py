@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datacrumbs.analysis import layers
 from datacrumbs.analysis.reading import schema
 from datacrumbs.analysis.reading.catalog import Process, ProcessKey
+from datacrumbs.analysis.reading.clocks import clocks
 from datacrumbs.analysis.reading.columns import Function, chunks
 from datacrumbs.analysis.reading.completeness import judge
 from datacrumbs.analysis.reading.spans import united
@@ -32,6 +33,7 @@ def summarise(traces: Traces | Gathered) -> Summary:
     return Summary(
         header=header,
         completeness=judge(whole),
+        clocks=clocks(whole.catalog.runs),
         categories=tuple(categories),
         functions=tuple(functions),
         files=tuple(files),

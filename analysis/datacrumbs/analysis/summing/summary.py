@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datacrumbs.analysis.reading.catalog import ProcessKey
+from datacrumbs.analysis.reading.clocks import Clock
 from datacrumbs.analysis.reading.completeness import Completeness
 from datacrumbs.analysis.summing.insight import Insight
 
@@ -119,6 +120,8 @@ class Summary:
 
     header: Header
     completeness: Completeness
+    clocks: tuple[Clock, ...]
+    """Of hosts whose runtimes say something of them."""
     categories: tuple[CategoryRow, ...]
     functions: tuple[FunctionRow, ...]
     files: tuple[FileRow, ...]
