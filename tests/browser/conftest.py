@@ -45,5 +45,5 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
             trace.added_up(child, f"sum {name}", begin, {9000: 5}, cat=name, fhash=files[number], moved=9)
             trace.exit(child, EPOCH_NS + (number + 4) * 10**6, **({"signal": 9} if number == 2 else {"exit": number}))
         trace.exit(parent, EPOCH_NS + 12 * 10**6, exit=0)
-        trace.closing(ended=EPOCH_NS // 1000 + 12_000)
+        trace.closing(ended=EPOCH_NS // 1000 + 12_000, clock_step_us=5_000_000)
     return make_report(folder / "t.pfw.gz", folder / "report.html", "--title", HOSTILE[0])

@@ -22,6 +22,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser, layered: Path)
         assert page.complaints() == [] and page.requests() == [layered.as_uri()]
         assert HOSTILE[0] in text(page, "h1")
         assert HOSTILE[1] in text(page, "#files tbody")
+        assert f"that of {HOSTILE[0]} was set forward by 5 s while" in text(page, "#complete")
         # What would reorder or hide text is spelled out.
         everything = str(page.run("document.body.innerText"))
         assert "\\u202egnp.exe\\u0007\\u001b[31m" in everything
