@@ -181,10 +181,9 @@ def _parts(
 
 def _read(job: _Job) -> None:
     """One worker: takes the calls of parts as long as there are any."""
-    worker, buffer = None, LineBuffer()
+    worker, buffer = job.sink.worker(), LineBuffer()
     while not job.stop.is_set() and (part := job.take()):
         try:
-            worker = worker or job.sink.worker()
             with _reading(part.path):
                 _take(job, worker, part, buffer)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from datacrumbs.analysis.clusters.cluster_sums import read_share
 from datacrumbs.analysis.explaining.explain import explain
 from datacrumbs.analysis.explaining.parted import opened
 from tracegen import EPOCH_NS, Process, TraceWriter, synthetic
@@ -116,6 +118,20 @@ def test_many_nodes_and_a_large_trace_in_ranges(cluster: Cluster, large: Path, t
     for node in range(3):
         synthetic(tmp_path / f"node{node}.pfw.gz", 20_000, host=f"node{node}", seed=node)
     assert_same(cluster, tmp_path, large)
+
+
+def test_every_member_is_read_once_however_short_the_ranges_are(tmp_path: Path) -> None:
+    """Also where most of them have no member's beginning."""
+    path = tmp_path / "t.pfw.gz"
+    synthetic(path, 30_000)
+    size = path.stat().st_size
+    cuts = [*range(0, size, 7_001), size]
+    shares = [read_share(path, 0, *ends, size) for ends in itertools.pairwise(cuts)]
+    events = [share.kept.partial.sums.events for share in shares]
+    lines = b"".join(line for share in shares for line in share.told.lines)
+    whole = read_share(path, 0, 0, size, size)
+    assert sum(events) == 30_000 and events.count(0) > len(events) / 2
+    assert sorted(lines.splitlines()) == sorted(b"".join(whole.told.lines).splitlines())
 
 
 def test_real_and_foreign_traces(cluster: Cluster, tmp_path: Path) -> None:
