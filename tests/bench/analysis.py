@@ -32,6 +32,8 @@ SUMMARY, EXPLAIN, MEMORY = 8.0, 12.0, 2048.0
 PEERS = {"dfanalyzer": 30.0, "dftracer_stats + dftracer_info": 3.0}
 """How many times as long as `summary` each of them takes at least, at `PEERS_AT` million events."""
 PEERS_AT = 1
+PEERS_TOO = (0.1, 10)
+"""Sizes at which it is told, too: dfanalyzer takes most of its time for a small trace to start."""
 LINEAR = 1.5
 """What a million events more costs the program itself may differ by this factor between sizes. What the kernel takes to
 hand memory out is not the program's, and on a virtual machine whose host has to find that memory first no line."""
@@ -73,19 +75,20 @@ def best(command: Sequence[str | Path], folder: Path, times: int) -> Run:
     return min(runs)._replace(memory=max(one.memory for one in runs))
 
 
-def others(trace: Path, times: int) -> dict[str, float]:
-    """Seconds that other tools need for what `summary` tells; each works on a folder with a copy."""
+def side_by_side(trace: Path, folder: Path, times: int) -> dict[str, float]:
+    """Seconds that `summary` needs, and other tools for what it tells, in turns; each works on a folder with a copy."""
     found: dict[str, list[float]] = {}
     tools = readers.install("dftracer-utils") / "bin"
     analyzer = readers.install("dfanalyzer") / "bin" / "dfanalyzer"
     for _ in range(times):
-        with readers._copied(trace) as folder:
-            index = folder / "index"
+        found.setdefault("summary", []).append(best([ANALYZE, "summary", trace], folder, 3).seconds)
+        with readers._copied(trace) as copy:
+            index = copy / "index"
             names = ("dftracer_stats", "dftracer_info")
-            parts = [run([tools / name, "-d", folder, "--index-dir", index], folder).seconds for name in names]
+            parts = [run([tools / name, "-d", copy, "--index-dir", index], copy).seconds for name in names]
             found.setdefault("dftracer_stats + dftracer_info", []).append(sum(parts))
-        with readers._copied(trace) as folder:
-            seconds = run([analyzer, f"trace_path={folder}", "analyzer/preset=posix"], folder).seconds
+        with readers._copied(trace) as copy:
+            seconds = run([analyzer, f"trace_path={copy}", "analyzer/preset=posix"], copy).seconds
             found.setdefault("dfanalyzer", []).append(seconds)
     return {tool: min(seconds) for tool, seconds in found.items()}
 
@@ -121,8 +124,8 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
         log.close()
 
 
-def sizes(folder: Path, millions: Sequence[int], times: int) -> tuple[list[str], dict[int, Run]]:
-    """The first table: both verbs by size. Returns what was missed, and the runs of `summary`."""
+def sizes(folder: Path, millions: Sequence[int], times: int) -> list[str]:
+    """The first table: both verbs by size. Returns what was missed."""
     missed: list[str] = []
     summaries: dict[int, Run] = {}
     explains: dict[int, Run] = {}
@@ -146,18 +149,25 @@ def sizes(folder: Path, millions: Sequence[int], times: int) -> tuple[list[str],
         if steps:
             print(f"{verb}: a million events more takes the program {', '.join(f'{step:.2f} s' for step in steps)}")
             missed += [f"{verb} is not linear"] * (max(steps) > LINEAR * max(min(steps), 0.01))
-    return missed, summaries
+    return missed
 
 
-def peers(folder: Path, summaries: dict[int, Run], times: int) -> list[str]:
-    """The second table: other tools on the same file. Returns what was missed."""
+def peers(folder: Path, millions: Sequence[float], times: int) -> list[str]:
+    """The second table: other tools on the same files. Returns what was missed."""
     missed = []
-    summary = summaries[PEERS_AT].seconds
-    print(f"\n{PEERS_AT * MILLION:,} events, the same file: summary takes {summary:.2f} s")
-    for tool, seconds in others(folder / f"{PEERS_AT}.pfw.gz", times).items():
-        factor, target = seconds / summary, PEERS[tool]
-        print(f"{tool:>32}: {seconds:.1f} s, {factor:.1f} times as long (target {target:.0f})", flush=True)
-        missed += [f"{tool}: less than {target:.0f} times summary"] * (factor < target)
+    print()
+    for size in millions:
+        trace = folder / f"{size}.pfw.gz"
+        if not trace.exists():
+            synthetic(trace, round(size * MILLION))
+        taken = side_by_side(trace, folder, times)
+        summary = taken.pop("summary")
+        print(f"{round(size * MILLION):,} events, the same file: summary takes {summary:.2f} s")
+        for tool, seconds in taken.items():
+            factor, target = seconds / summary, PEERS[tool] if size == PEERS_AT else 0
+            wanted = f" (target {target:.0f})" if target else ""
+            print(f"{tool:>32}: {seconds:.1f} s, {factor:.1f} times as long{wanted}", flush=True)
+            missed += [f"{tool}: less than {target:.0f} times summary"] * (factor < target)
     return missed
 
 
@@ -209,9 +219,9 @@ def main() -> int:
     print(f"load {os.getloadavg()[0]:.1f}, processors {len(CPUS)}, the best of {times}")
     with tempfile.TemporaryDirectory(prefix="datacrumbs-bench-") as name:
         folder = Path(name)
-        missed, summaries = sizes(folder, millions, times)
-        if PEERS_AT in summaries:
-            missed += peers(folder, summaries, 2)
+        missed = sizes(folder, millions, times)
+        if not options.events:
+            missed += peers(folder, [PEERS_AT] if options.quick else sorted([PEERS_AT, *PEERS_TOO]), 2)
         print()
         missed += dask(folder, max(size for size in millions if size <= 10 or size == millions[0]), 2)
     print(f"\nload {os.getloadavg()[0]:.1f}")
