@@ -24,6 +24,7 @@ uninstall: ## removes what install put there
 	@scripts/uninstall.sh
 
 demo: build ## (root) a trace of dd and of a Python program, from nothing to its report
+	@scripts/install-dependencies.sh demo
 	@scripts/demo.sh
 
 test: ## (root) installs what is missing, builds, lints and runs all tests

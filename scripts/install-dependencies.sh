@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, testing and the demo need, where they are missing. Needs root for that.
-#   install-dependencies.sh build|test
+#   install-dependencies.sh build|demo|test
 set -eu
 
 build="python3-venv python3-dev gcc libc6-dev pkg-config libbpf-dev libisal-dev libjansson-dev clang llvm"
@@ -8,7 +8,7 @@ test="git strace bpftrace bpftool g++ nodejs iproute2 util-linux mount e2fsprogs
 
 # Lanes: tests that are skipped, and say so, where their packages cannot be had.
 cluster="systemd systemd-container debootstrap"        # real nodes, also of other releases
-browser="chromium fonts-dejavu-core"                   # the HTML report is looked at
+browser="chromium fonts-dejavu-core"                   # the HTML report is looked at; the demo's picture of it
 custom="python3-bpfcc linux-headers-$(dpkg --print-architecture 2>/dev/null || echo amd64)" # compiled when a run starts
 layers="libhdf5-openmpi-dev openmpi-bin libc6-dbg dwz" # HDF5 over MPI-IO; debugging information in other files
 disks="xfsprogs btrfs-progs"                           # other file systems than ext4
@@ -16,8 +16,9 @@ vm="qemu-system-x86 kmod busybox-static"               # other kernels in an emu
 
 case "${1:-build}" in
   build) needed=$build lanes="" ;;
+  demo) needed=$build lanes="browser" ;;
   test) needed="$build $test" lanes="cluster browser custom layers disks vm" ;;
-  *) echo "usage: $0 build|test" >&2; exit 64 ;;
+  *) echo "usage: $0 build|demo|test" >&2; exit 64 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
@@ -61,5 +62,5 @@ install $needed
 for lane in $lanes; do
   eval "packages=\$$lane"
   # shellcheck disable=SC2154,SC2086
-  install $packages || echo "$0: no packages for the tests '$lane': they will be skipped" >&2
+  install $packages || echo "$0: no packages for '$lane': its tests, or the demo's picture, will be left out" >&2
 done
