@@ -13,7 +13,7 @@ struct dc_column {
   bool is_signed;
 };
 
-/** Calls of one stretch of a file. What is unknown is below all that is known: no more than DC_NO_RET and DC_NO_OFFSET.
+/** Calls of one stretch of a file. What is unknown is no more than DC_NO_RET and DC_NO_OFFSET, below all that is known.
  */
 struct dc_kept {
   size_t size;
@@ -25,7 +25,8 @@ struct dc_kept {
 #define DC_NO_OFFSET (-1)
 
 /**
- * Copies calls, of which there is at least one.
+ * Copies calls, of which there is at least one: column behind column as struct dc_kept has them, each at a multiple of
+ * 8 bytes (pieces.piece_of relies on it).
  *
  * @param bytes how long the block is
  * @return a block of memory with all columns; NULL when memory is short

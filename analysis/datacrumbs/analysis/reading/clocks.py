@@ -33,9 +33,9 @@ def clocks(runs: Iterable[Run]) -> tuple[Clock, ...]:
     """The clocks of all hosts; of several runs on one, the worst is told."""
     found: dict[str, Clock] = {}
     for run in runs:
-        host = str(run.opening.get("host") or "")
+        host, error = str(run.opening.get("host") or ""), run.opening.get("clock_max_error_us")
         now = Clock(
-            host, run.opening.get("clock_synchronized"), run.opening.get("clock_max_error_us"),
+            host, run.opening.get("clock_synchronized"), error if error is not None and error >= 0 else None,
             run.closing.get("clock_step_us") or 0,
         )  # fmt: skip
         found[host] = _worse(found[host], now) if host in found else now

@@ -20,7 +20,7 @@ MAX_WORKERS: Final = 16
 """Threads that read a trace; beyond that the disk is what one waits for."""
 
 _STACK: Final = 8 << 20
-"""Bytes of a thread's stack where `ulimit -s` has no limit, at most."""
+"""Bytes of a thread's stack that are looked for at most: of a larger one, few are ever used."""
 _FIRST_STEPS: Final = 1 << 20
 """Bytes that Python takes for a thread before its first line."""
 
@@ -58,8 +58,8 @@ def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
     Raises:
         BusyError: it is not.
     """
-    stack, unlimited = resource.getrlimit(resource.RLIMIT_STACK)[0], resource.RLIM_INFINITY
-    needed = threads * (_FIRST_STEPS + (_STACK if stack == unlimited else stack))
+    limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    needed = threads * (_FIRST_STEPS + (limit if 0 < limit < _STACK else _STACK))
     try:
         mmap.mmap(-1, needed, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError as error:

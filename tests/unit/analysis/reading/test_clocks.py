@@ -46,7 +46,10 @@ def test_a_clock_that_nobody_keeps_is_told(tmp_path: Path) -> None:
     assert said.startswith("that of node1 and of 1 more is not synchronised") and careful
 
 
-@pytest.mark.parametrize("strange", [{}, {"clock_synchronized": "?", "clock_max_error_us": [1], "clock_step_us": {}}])
+@pytest.mark.parametrize(
+    "strange",
+    [{}, {"clock_max_error_us": -5}, {"clock_synchronized": "?", "clock_max_error_us": [1], "clock_step_us": {}}],
+)
 def test_what_is_not_known_is_not_claimed(tmp_path: Path, strange: dict[str, Any]) -> None:
     """Older traces say nothing, and hostile ones anything."""
     found = clocks(tmp_path, (KEPT, {}), (strange, {}))

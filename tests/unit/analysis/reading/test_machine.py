@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -41,3 +42,18 @@ def test_a_pool_has_all_its_threads_or_is_an_error_whatever_memory_is_left() -> 
 def test_a_thread_that_cannot_be_made_is_memory_that_is_short() -> None:
     done = run(TOLD)
     assert "BusyError: not enough memory and temporary space for so many events\n" in done.stderr
+
+
+def test_large_stacks_that_nobody_uses_are_no_lack_of_memory() -> None:
+    """Those of two threads may be more than the machine's memory: who runs Fortran sets `ulimit -s` so."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = f"ulimit -s {memory // 1024 * 6 // 10}"
+    pool = "from datacrumbs.analysis.reading.machine import started_pool; pool = started_pool(2, 'test')"
+    code = f"{pool}; print(pool.submit(len, 'a').result())"
+    done = subprocess.run(
+        ["bash", "-c", f'{limit} && exec "$0" -c "$1"', sys.executable, code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "1\n", done.stderr
